@@ -1,0 +1,47 @@
+# Everything from nothing: each target makes the environment it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help check test test-slow demo reproduce corpora format clean
+
+help:
+	@echo "make demo       about 20 minutes: real speech to transcripts, report in demo/report.html"
+	@echo "make reproduce  two to three hours, resumable: the same path at the size that pays on two cores"
+	@echo "make test       the fast tests;  make test-slow  the others"
+	@echo "make check      format, lint, types, import directions, public names"
+	@echo "make corpora    fetch the packages that corpus tests read"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+corpora: $(INSTALLED)
+	$(BIN)/python -m sprachbund.data.corpora.packages steel-sky asterisk wordnet
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_structure.py tests/test_public_names.py
+
+format: $(INSTALLED)
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+test: $(INSTALLED)
+	$(BIN)/pytest -q -n 2
+
+test-slow: $(INSTALLED)
+	$(BIN)/pytest -q -m slow
+
+demo: $(INSTALLED)
+	$(BIN)/sprachbund demo --out demo
+
+reproduce: $(INSTALLED)
+	$(BIN)/sprachbund demo --plan reproduce --out reproduce
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

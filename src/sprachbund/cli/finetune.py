@@ -1,0 +1,15 @@
+"""``sprachbund finetune RECIPE [a.b=c ...]``."""
+
+import typer
+
+from sprachbund.cli.training import OutOption, OverridesArgument, RecipeArgument, ResumeOption, run_recipe
+
+app = typer.Typer()
+
+
+@app.command()
+def finetune(
+    recipe: RecipeArgument, overrides: OverridesArgument = None, out: OutOption = None, resume: ResumeOption = False
+) -> None:
+    """Fine-tune a model for speech recognition; RECIPE is a file or the name of a shipped recipe."""
+    run_recipe("recognition", recipe, overrides, out, resume)

@@ -1,0 +1,1 @@
+"""Records to typed batches: corpora, manifests, streams, masks, collation, mixture."""

@@ -1,0 +1,75 @@
+"""Typed batches: what collation makes and objectives take. Plain tensors and lengths; nothing here reads a file.
+
+A micro-batch of one stream is one of these; `Micro` holds one micro-batch of every stream, and a `Step` all that one
+optimizer step consumes, with the place in each stream after it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import torch
+
+from sprachbund.shapes import Bool, Float, Int, Tensor
+
+BatchType = TypeVar("BatchType", bound="Batch")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One micro-batch of one stream; `ids` name the cuts or lines it was made from."""
+
+    ids: tuple[str, ...]
+
+    def to(self: BatchType, device: torch.device | str) -> BatchType:
+        """The same batch with every tensor on `device`."""
+        moved: dict[str, Any] = {
+            field.name: value.to(device)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), torch.Tensor)
+        }
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class SpeechBatch(Batch):
+    """Speech with frame units, for pre-training."""
+
+    waveforms: Float[Tensor, "batch sample"]  # 16 kHz, zero padded
+    waveform_lengths: Int[Tensor, " batch"]
+    units: Int[Tensor, "batch label"]  # dictionary ids (k-means id + 4) at the unit model's rate, padded with 1
+    time_mask: Bool[Tensor, "batch frame"]  # True where the encoder sees the mask embedding; valid frames only
+    mels: Float[Tensor, "batch mel_frame mel"]  # log-mel of the raw waveform, zero padded
+    mel_lengths: Int[Tensor, " batch"]
+    speaker_embeddings: Float[Tensor, "batch dim"]
+    codebook_positions: Bool[Tensor, " frame"]  # replaced by their code in every row
+    seed: int  # of whatever the objective draws (quantizer noise)
+
+
+@dataclass(frozen=True)
+class TextBatch(Batch):
+    """Noised text and its original, for text infilling."""
+
+    tokens: Int[Tensor, "batch token"]  # noised, <s> ... </s>, padded with 1
+    token_lengths: Int[Tensor, " batch"]
+    decoder_input: Int[Tensor, "batch target"]  # </s> and the targets but the last
+    targets: Int[Tensor, "batch target"]  # the original, padded with 1
+    target_lengths: Int[Tensor, " batch"]
+    codebook_positions: Bool[Tensor, " token"]
+    seed: int
+
+
+@dataclass(frozen=True)
+class TranscribedBatch(Batch):
+    """Speech with its transcript, for recognition."""
+
+    waveforms: Float[Tensor, "batch sample"]
+    waveform_lengths: Int[Tensor, " batch"]
+    time_mask: Bool[Tensor, "batch frame"] | None
+    channel_mask: Bool[Tensor, "batch dim"] | None
+    decoder_input: Int[Tensor, "batch target"]  # </s> and the targets but the last
+    targets: Int[Tensor, "batch target"]  # tokens and </s>, padded with 1
+    target_lengths: Int[Tensor, " batch"]  # </s> included
+
+
+Micro = Mapping[str, Batch]

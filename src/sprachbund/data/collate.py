@@ -1,0 +1,219 @@
+"""Plans -> batches: audio read, cropped, masked and padded; text noised and padded.
+
+Each collator is called with a plan and the number of the draw. Everything random is seeded by run seed, draw and
+item id, so an item is treated alike in whatever worker and beside whatever neighbours it is collated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lhotse.cut import Cut
+
+from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.masking import (
+    SpanMasking,
+    channel_mask,
+    codebook_positions,
+    derived_seed,
+    row_generator,
+    time_mask,
+)
+from sprachbund.data.spectrogram_targets import crop_start, crop_units, samples_per_label
+from sprachbund.data.streams import TextLine
+from sprachbund.data.text_noise import NoisedText, TextInfilling, infill
+from sprachbund.data.units import load_units, read_waveform
+from sprachbund.errors import DataError
+from sprachbund.lengths import frames_from_samples
+from sprachbund.shapes import Array, Bool, Float, Int, Tensor
+from sprachbund.signal.features import log_mel, normalize_waveform
+from sprachbund.tokens.text import TextTokenizer
+from sprachbund.tokens.vocabulary import BOS, EOS, PAD
+
+SAMPLING_RATE = 16000
+NUM_SPECIALS = 4  # a unit's dictionary id is its k-means id after <s>, <pad>, </s> and <unk>
+SPEAKER_FIELD = "speaker_embedding"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechCollator:
+    """Unlabelled speech: a crop of each clip with its units, log-mel targets and masks."""
+
+    seed: int
+    label_rate: int
+    unit_fingerprint: str
+    masking: SpanMasking
+    codebook_probability: float
+    max_samples: int
+    speaker_dim: int
+    is_normalized: bool = False
+
+    def __call__(self, cuts: Sequence[Cut], draw: int) -> SpeechBatch:
+        """Collate the cuts of one plan."""
+        crops = [self._crop(cut, draw) for cut in cuts]
+        waveforms = [waveform for waveform, _ in crops]
+        # Targets are spectra of the sound as recorded, whatever the encoder is given.
+        mels = [torch.from_numpy(log_mel(waveform)) for waveform in waveforms]
+        inputs = [normalize_waveform(waveform) if self.is_normalized else waveform for waveform in waveforms]
+        frames = np.array([frames_from_samples(len(waveform)) for waveform in waveforms])
+        generators = [row_generator(self.seed, draw, cut.id, "time mask") for cut in cuts]
+        positions = row_generator(self.seed, draw, "", "codebook positions")
+        return SpeechBatch(
+            ids=tuple(cut.id for cut in cuts),
+            waveforms=pad([torch.from_numpy(waveform) for waveform in inputs]),
+            waveform_lengths=_lengths(inputs),
+            units=pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD),
+            time_mask=torch.from_numpy(time_mask(frames, int(frames.max()), self.masking, generators)),
+            mels=pad(mels),
+            mel_lengths=_lengths(mels),
+            speaker_embeddings=torch.stack([speaker_embedding(cut, self.speaker_dim) for cut in cuts]),
+            codebook_positions=torch.from_numpy(
+                codebook_positions(int(frames.max()), self.codebook_probability, positions)
+            ),
+            seed=derived_seed(self.seed, draw, "", "quantizer"),
+        )
+
+    def _crop(self, cut: Cut, draw: int) -> tuple[Float[Array, " sample"], Int[Array, " label"]]:
+        waveform = read_waveform(cut)
+        units = load_units(cut, self.unit_fingerprint).astype(np.int64)
+        start = crop_start(
+            len(waveform),
+            self.max_samples,
+            row_generator(self.seed, draw, cut.id, "crop"),
+            samples_per_label=samples_per_label(self.label_rate),
+        )
+        waveform = waveform[start : start + self.max_samples]
+        return waveform, crop_units(units, start, len(waveform), self.label_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextCollator:
+    """Text infilling: a noised line and the line itself."""
+
+    seed: int
+    noise: TextInfilling
+    codebook_probability: float
+
+    def __call__(self, lines: Sequence[TextLine], draw: int) -> TextBatch:
+        """Collate the lines of one plan."""
+        noised = [self._infill(line, draw) for line in lines]
+        sources, targets = [pair.source for pair in noised], [pair.target for pair in noised]
+        tokens = pad(sources, PAD)
+        positions = row_generator(self.seed, draw, "", "text codebook positions")
+        return TextBatch(
+            ids=tuple(line.id for line in lines),
+            tokens=tokens,
+            token_lengths=_lengths(sources),
+            decoder_input=pad([shift_right(target) for target in targets], PAD),
+            targets=pad(targets, PAD),
+            target_lengths=_lengths(targets),
+            codebook_positions=torch.from_numpy(
+                codebook_positions(tokens.shape[1], self.codebook_probability, positions)
+            ),
+            seed=derived_seed(self.seed, draw, "", "text quantizer"),
+        )
+
+    def _infill(self, line: TextLine, draw: int) -> NoisedText:
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, draw, line.id, "text noise"))
+        tokens = torch.tensor([BOS, *line.tokens.tolist(), EOS])
+        return infill(tokens, self.noise, generator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribedCollator:
+    """Speech with its transcript; masks only where a masking is given."""
+
+    seed: int
+    tokenizer: TextTokenizer
+    time_masking: SpanMasking | None = None
+    channel_masking: SpanMasking | None = None
+    num_channels: int = 0
+    is_normalized: bool = False
+
+    def __call__(self, cuts: Sequence[Cut], draw: int) -> TranscribedBatch:
+        """Collate the cuts of one plan."""
+        waveforms = [read_waveform(cut) for cut in cuts]
+        if self.is_normalized:
+            waveforms = [normalize_waveform(waveform) for waveform in waveforms]
+        targets = [torch.tensor([*self.tokenizer.encode(transcript_of(cut)), EOS]) for cut in cuts]
+        return TranscribedBatch(
+            ids=tuple(cut.id for cut in cuts),
+            waveforms=pad([torch.from_numpy(waveform) for waveform in waveforms]),
+            waveform_lengths=_lengths(waveforms),
+            time_mask=self._time_mask(cuts, waveforms, draw),
+            channel_mask=self._channel_mask(cuts, draw),
+            decoder_input=pad([shift_right(target) for target in targets], PAD),
+            targets=pad(targets, PAD),
+            target_lengths=_lengths(targets),
+        )
+
+    def _time_mask(
+        self, cuts: Sequence[Cut], waveforms: Sequence[Float[Array, " _"]], draw: int
+    ) -> Bool[Tensor, "batch frame"] | None:
+        if self.time_masking is None:
+            return None
+        frames = np.array([frames_from_samples(len(waveform)) for waveform in waveforms])
+        generators = [row_generator(self.seed, draw, cut.id, "time mask") for cut in cuts]
+        return torch.from_numpy(time_mask(frames, int(frames.max()), self.time_masking, generators))
+
+    def _channel_mask(self, cuts: Sequence[Cut], draw: int) -> Bool[Tensor, "batch dim"] | None:
+        if self.channel_masking is None:
+            return None
+        generators = [row_generator(self.seed, draw, cut.id, "channel mask") for cut in cuts]
+        return torch.from_numpy(channel_mask(self.num_channels, self.channel_masking, generators))
+
+
+def transcript_of(cut: Cut) -> str:
+    """The text of a cut's one supervision.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    texts = [supervision.text for supervision in cut.supervisions if supervision.text is not None]
+    if len(texts) != 1:
+        raise DataError(
+            "a cut does not have exactly one transcript",
+            where=f"cut {cut.id}",
+            given=f"{len(texts)} transcripts",
+            mend="Cut the recording by its supervisions first, and leave out what has no text.",
+        )
+    return str(texts[0])
+
+
+def has_speaker_embedding(cut: Cut) -> bool:
+    """Whether the cut brings a speaker vector of its own."""
+    return SPEAKER_FIELD in (getattr(cut, "custom", None) or {})
+
+
+def speaker_embedding(cut: Cut, dim: int) -> Float[Tensor, " dim"]:
+    """The speaker vector that a cut brings, else zeros.
+
+    Raises:
+        DataError: the vector has another size than the model wants.
+    """
+    if not has_speaker_embedding(cut):
+        return torch.zeros(dim)
+    vector = torch.from_numpy(np.asarray(cut.load_custom(SPEAKER_FIELD), dtype=np.float32)).flatten()
+    if len(vector) != dim:
+        raise DataError(
+            "a speaker vector has another size than the model wants",
+            where=f"cut {cut.id}",
+            given=f"{len(vector)} instead of {dim}",
+            mend="Set speaker_dim of the model, or compute the vectors again.",
+        )
+    return vector
+
+
+def shift_right(target: Int[Tensor, " target"]) -> Int[Tensor, " target"]:
+    """What the decoder is fed: the end mark, then the target without its last token."""
+    return torch.cat([target.new_tensor([EOS]), target[:-1]])
+
+
+def pad(rows: Sequence[Tensor], value: float = 0) -> Tensor:
+    """Rows side by side, (batch, longest, ...), filled up with `value`."""
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=value)
+
+
+def _lengths(rows: Sequence[Array] | Sequence[Tensor]) -> Int[Tensor, " batch"]:
+    return torch.tensor([len(row) for row in rows])

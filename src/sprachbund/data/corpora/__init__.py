@@ -1,0 +1,1 @@
+"""Corpora that Linux distributions carry as packages: one file a corpus, and the parts they share."""

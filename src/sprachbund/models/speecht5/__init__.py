@@ -1,0 +1,1 @@
+"""SpeechT5 (Ao et al., ACL 2022)."""

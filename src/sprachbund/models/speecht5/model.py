@@ -1,0 +1,305 @@
+"""SpeechT5 (Ao et al., ACL 2022): one encoder-decoder between speech and text, and a codebook in the middle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sprachbund.lengths import padding_mask_from_lengths
+from sprachbund.models.speecht5.config import SpeechT5Config
+from sprachbund.nn.initialization import initialize_like_bert
+from sprachbund.nn.positions import ScaledSinusoids
+from sprachbund.nn.postnets import Classified, SpectrogramPostnet, UtteranceClassifier
+from sprachbund.nn.prediction import UnitPredictor
+from sprachbund.nn.prenets import SpectrogramPrenet, TextDecoderPrenet, TextEncoderPrenet, WaveformPrenet
+from sprachbund.nn.quantizer import GumbelQuantizer, NearestQuantizer, Quantized, Quantizer
+from sprachbund.nn.transformer import DecoderCache, DecoderStack, EncoderStack
+from sprachbund.nn.waveform_frontend import WaveformFrontend
+from sprachbund.shapes import Bool, Float, Int, Tensor
+
+PADDING = 1
+"""The token id of padding."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the encoder made of speech or text."""
+
+    states: Float[Tensor, "batch frame dim"]
+    lengths: Int[Tensor, " batch"]
+
+    @property
+    def padding_mask(self) -> Bool[Tensor, "batch frame"]:
+        """True at padding."""
+        return padding_mask_from_lengths(self.lengths, self.states.shape[1])
+
+
+@dataclass(frozen=True)
+class EncodedSpeech(Encoded):
+    """Speech encoded, and the summed squares of the front-end's features if they were wanted."""
+
+    energy: Float[Tensor, ""] | None = None
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Encoder states, some replaced by their code vectors, and the codes of all of them."""
+
+    encoded: Encoded
+    quantized: Quantized
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """What the decoder predicts of speech."""
+
+    before: Float[Tensor, "batch mel_frame mel"]
+    """Frames before the refining convolutions."""
+    after: Float[Tensor, "batch mel_frame mel"]
+    """Frames after them."""
+    stop_logits: Float[Tensor, "batch mel_frame"]
+    """Above zero where speech has ended."""
+    attention: tuple[Float[Tensor, "batch head step frame"], ...]
+    """Each layer's weights over the encoder's states, if they were wanted."""
+
+
+class SpeechT5(nn.Module):
+    """The model; its verbs are what objectives and decoders call."""
+
+    def __init__(self, config: SpeechT5Config) -> None:
+        super().__init__()
+        self.config = config
+        self._build_encoder(config)
+        self._build_text_decoder(config)
+        self._build_spectrogram_decoder(config)
+        dim = config.encoder.dim
+        self.unit_predictor: UnitPredictor | None = None
+        if config.has_unit_prediction:
+            self.unit_predictor = UnitPredictor(dim, config.unit_dim, config.num_units, config.unit_temperature)
+        self.quantizer: Quantizer | None = None
+        if config.has_quantizer and config.quantizer_rule == "gumbel":
+            groups, codes = config.codebook_groups, config.codes_per_group
+            self.quantizer = GumbelQuantizer(dim, groups, codes, config.codebook_temperature)
+        elif config.has_quantizer:
+            self.quantizer = NearestQuantizer(dim, config.codebook_groups, config.codes_per_group)
+        self.speaker_classifier: UtteranceClassifier | None = None
+        if config.num_speakers is not None:
+            self.speaker_classifier = UtteranceClassifier(
+                config.decoder.dim,
+                config.num_speakers,
+                has_norm=config.has_speaker_norm,
+                embedding_dim=config.speaker_embedding_dim,
+            )
+        initialize_like_bert(self)
+
+    def _build_encoder(self, config: SpeechT5Config) -> None:
+        leaks, dim = config.original_numerics, config.encoder.dim
+        self.speech_prenet = WaveformPrenet(
+            WaveformFrontend(config.conv_layers, norm=config.conv_norm, bias=config.conv_bias, sees_padding=leaks),
+            config.conv_layers[-1][0],
+            dim,
+            position_kernel=config.position_kernel,
+            position_groups=config.position_groups,
+            has_sinusoids=config.has_speech_sinusoids,
+            dropout=config.dropout,
+            gradient_scale=config.frontend_gradient_scale,
+        )
+        embedding = nn.Embedding(config.vocab_size, dim, padding_idx=PADDING)
+        positions = ScaledSinusoids(config.encoder_position_dropout, initial_scale=config.initial_encoder_scale)
+        self.text_prenet = TextEncoderPrenet(embedding, positions)
+        self.encoder = EncoderStack(config.encoder, keeps_padding=leaks)
+        self.ctc_head = nn.Linear(dim, config.vocab_size, bias=not config.share_ctc_embeddings)
+        if config.share_ctc_embeddings:
+            self.ctc_head.weight = embedding.weight
+
+    def _build_text_decoder(self, config: SpeechT5Config) -> None:
+        head_dim = config.encoder.dim // config.encoder.num_heads
+        self.decoder = DecoderStack(config.decoder, config.encoder.dim, unused_head_dim=head_dim)
+        embedding = self.text_prenet.embedding
+        if not config.share_embeddings:
+            embedding = nn.Embedding(config.vocab_size, config.decoder.dim, padding_idx=PADDING)
+        self.text_decoder_prenet = TextDecoderPrenet(
+            embedding,
+            dropout=config.dropout,
+            is_scaled=config.scale_embedding,
+            has_positions=config.has_text_positions,
+            has_norm=config.has_embedding_norm,
+        )
+        self.text_head = nn.Linear(config.decoder.dim, config.vocab_size, bias=False)
+        if config.share_embeddings:
+            self.text_head.weight = embedding.weight
+
+    def _build_spectrogram_decoder(self, config: SpeechT5Config) -> None:
+        dim = config.decoder.dim
+        self.spectrogram_prenet = SpectrogramPrenet(
+            config.num_mels,
+            config.mel_prenet_dim,
+            config.mel_prenet_layers,
+            dim,
+            dropout=config.mel_prenet_dropout,
+            positions=ScaledSinusoids(config.decoder_position_dropout, initial_scale=config.initial_decoder_scale),
+            speaker_dim=config.speaker_dim,
+        )
+        self.spectrogram_postnet = SpectrogramPostnet(
+            dim,
+            config.num_mels,
+            config.reduction_factor,
+            num_layers=config.postnet_layers,
+            channels=config.postnet_channels,
+            kernel=config.postnet_kernel,
+            dropout=config.postnet_dropout,
+            has_norm=config.has_postnet_norm,
+        )
+
+    def set_step(self, step: int) -> None:
+        """Tell the number of optimizer steps so far: the codebook's temperature follows it."""
+        if self.quantizer is not None:
+            self.quantizer.set_step(step)
+
+    def encode_speech(
+        self,
+        waveforms: Float[Tensor, "batch sample"],
+        waveform_lengths: Int[Tensor, " batch"],
+        *,
+        time_mask: Bool[Tensor, "batch frame"] | None = None,
+        channel_mask: Bool[Tensor, "batch dim"] | None = None,
+        max_frames: int | None = None,
+        with_energy: bool = False,
+    ) -> EncodedSpeech:
+        """Encode waveforms of 16 kHz.
+
+        Args:
+            waveforms: zero padded.
+            waveform_lengths: their valid samples.
+            time_mask: frames that the mask embedding hides.
+            channel_mask: channels hidden throughout a row.
+            max_frames: drop frames from this one on.
+            with_energy: sum the squares of the front-end's features, for the feature penalty.
+        """
+        speech = self.speech_prenet(
+            waveforms,
+            waveform_lengths,
+            time_mask=time_mask,
+            channel_mask=channel_mask,
+            max_frames=max_frames,
+            with_energy=with_energy,
+        )
+        padding_mask = padding_mask_from_lengths(speech.lengths, speech.states.shape[1])
+        return EncodedSpeech(self.encoder(speech.states, padding_mask), speech.lengths, speech.energy)
+
+    def encode_text(self, tokens: Int[Tensor, "batch token"], token_lengths: Int[Tensor, " batch"]) -> Encoded:
+        """Encode token ids, padded at the end."""
+        padding_mask = padding_mask_from_lengths(token_lengths, tokens.shape[1])
+        return Encoded(self.encoder(self.text_prenet(tokens), padding_mask), token_lengths)
+
+    def ctc_logits(self, encoded: Encoded) -> Float[Tensor, "batch frame vocab"]:
+        """Logits of each frame over the text dictionary, its last entry being the blank."""
+        logits: Tensor = self.ctc_head(F.dropout(encoded.states, self.config.dropout, self.training))
+        return logits
+
+    def unit_logits(self, states: Float[Tensor, "*position dim"]) -> Float[Tensor, "*position unit"]:
+        """Logits of encoder states over the hidden units; pass only the states that are to be judged."""
+        assert self.unit_predictor is not None, "built without has_unit_prediction"
+        logits: Tensor = self.unit_predictor(states)
+        return logits
+
+    def mix_codes(
+        self,
+        encoded: Encoded,
+        positions: Bool[Tensor, " frame"],
+        *,
+        seed: int | None = None,
+        noise: Float[Tensor, "draw code"] | None = None,
+    ) -> Mixed:
+        """Replace the states at `positions` by their code vectors, in every row (SpeechT5, section 2.3).
+
+        Args:
+            encoded: the encoder's states.
+            positions: True where states are replaced.
+            seed: of the quantizer's noise in training.
+            noise: the noise itself, for comparison with other implementations.
+        """
+        assert self.quantizer is not None, "built without has_quantizer"
+        padding_mask = None if self.config.original_numerics else encoded.padding_mask
+        quantized: Quantized = self.quantizer(encoded.states, padding_mask, seed=seed, noise=noise)
+        replaced = positions[None, :, None]
+        if padding_mask is not None:
+            replaced = replaced & ~padding_mask[:, :, None]
+        states = torch.where(replaced, quantized.states, encoded.states)
+        return Mixed(encoded=replace(encoded, states=states), quantized=quantized)
+
+    def decode_text(
+        self,
+        tokens: Int[Tensor, "batch token"],
+        memory: Encoded,
+        *,
+        token_lengths: Int[Tensor, " batch"] | None = None,
+        cache: DecoderCache | None = None,
+    ) -> Float[Tensor, "batch token vocab"]:
+        """Logits of the token after each of `tokens`.
+
+        Args:
+            tokens: what was said so far; with a cache, only what was not yet given to it.
+            memory: the encoder's states; with a cache, those it was started with.
+            token_lengths: valid tokens; logits after them are zero.
+            cache: from `start_cache`; it is brought up to date.
+        """
+        if cache is not None:
+            states = self.text_decoder_prenet(tokens, first=cache.length)
+            states = self.decoder.step(states, cache).states
+        else:
+            states = self.text_decoder_prenet(tokens)
+            states = self.decoder(states, memory.states, memory.padding_mask).states
+        if token_lengths is not None:
+            states = states.masked_fill(padding_mask_from_lengths(token_lengths, tokens.shape[1])[:, :, None], 0.0)
+        logits: Tensor = self.text_head(states)
+        return logits
+
+    def start_cache(self, memory: Encoded) -> DecoderCache:
+        """The cache of an incremental decoding that has not begun."""
+        return self.decoder.start_cache(memory.states, memory.padding_mask)
+
+    def decode_spectrogram(
+        self,
+        frames: Float[Tensor, "batch step mel"],
+        frame_lengths: Int[Tensor, " batch"],
+        speaker_embeddings: Float[Tensor, "batch speaker"] | None,
+        memory: Encoded,
+        *,
+        need_attention: bool = False,
+        prenet_seed: int | None = None,
+        prenet_masks: Sequence[Float[Tensor, "batch step hidden"]] | None = None,
+    ) -> Spectrogram:
+        """Predict `reduction_factor` spectrogram frames from each frame before them.
+
+        Args:
+            frames: a zero frame, then every `reduction_factor`-th target frame but the last.
+            frame_lengths: valid ones of these.
+            speaker_embeddings: whose voice.
+            memory: the encoder's states.
+            need_attention: return attention weights.
+            prenet_seed: of the prenet's dropout, which is on in evaluation too.
+            prenet_masks: the dropout itself, for comparison with other implementations.
+        """
+        states = self.spectrogram_prenet(frames, speaker_embeddings, seed=prenet_seed, dropout_masks=prenet_masks)
+        padding_mask = padding_mask_from_lengths(frame_lengths, frames.shape[1])
+        leaks = self.config.original_numerics
+        decoded = self.decoder(
+            states,
+            memory.states,
+            memory.padding_mask,
+            padding_mask=padding_mask if leaks else None,
+            need_weights=need_attention,
+        )
+        speech = self.spectrogram_postnet(decoded.states, None if leaks else padding_mask)
+        return Spectrogram(speech.before, speech.after, speech.stop_logits, decoded.weights)
+
+    def classify_speaker(self, memory: Encoded) -> Classified:
+        """Classes of whole utterances: the decoder takes one step from a zero vector (SpeechT5, section 3.6)."""
+        assert self.speaker_classifier is not None, "built without num_speakers"
+        start = memory.states.new_zeros(memory.states.shape[0], 1, self.config.decoder.dim)
+        pooled = self.decoder(start, memory.states, memory.padding_mask).states.mean(dim=1)
+        result: Classified = self.speaker_classifier(pooled)
+        return result

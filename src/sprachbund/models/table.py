@@ -1,0 +1,59 @@
+"""The model table: one line a model."""
+
+import torch
+
+from sprachbund.checkpoints.store import StoredModel
+from sprachbund.config import from_mapping, nearest
+from sprachbund.errors import CheckpointError, RecipeError
+from sprachbund.models.speecht5.config import SpeechT5Config
+from sprachbund.models.speecht5.model import SpeechT5
+
+MODELS = {"speecht5": (SpeechT5Config, SpeechT5)}
+
+
+def build_model(stored: StoredModel, where: str) -> SpeechT5:
+    """The model of a model folder with its weights.
+
+    Raises:
+        CheckpointError: an unknown kind, a configuration of another version, weights or a vocabulary of another model.
+    """
+    if stored.kind not in MODELS:
+        mend = nearest(stored.kind, list(MODELS))
+        raise CheckpointError(
+            "this model folder holds an unknown kind of model", where=where, given=stored.kind, mend=mend
+        )
+    config_class, model_class = MODELS[stored.kind]
+    try:
+        config = from_mapping(config_class, stored.config, where)
+    except RecipeError as error:
+        raise CheckpointError(f"the configuration of this model cannot be used: {error}") from None
+    if config.vocab_size != len(stored.tokenizer.vocabulary):
+        raise CheckpointError(
+            "the vocabulary does not match the weights",
+            where=where,
+            given=f"{len(stored.tokenizer.vocabulary)} symbols, the model has {config.vocab_size}",
+            mend="Put back the tokenizer the model was trained with.",
+        )
+    model = model_class(config)
+    load_weights(model, dict(stored.weights), where)
+    return model.eval()
+
+
+def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], where: str) -> None:
+    """Fill `model` with weights that must fit it name for name and shape for shape.
+
+    Raises:
+        CheckpointError: names the first weight that does not fit.
+    """
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+    if wrong:
+        name = wrong[0]
+        raise CheckpointError(
+            f"{len(wrong)} weights do not fit the model, first of them {name}",
+            where=where,
+            given=f"{given.get(name, 'missing')}, the model wants {wanted.get(name, 'none')}",
+            mend="Use the weights and the config.json of one model folder.",
+        )
+    model.load_state_dict(weights)

@@ -1,0 +1,1 @@
+"""Layers that models share; none of them names a model."""

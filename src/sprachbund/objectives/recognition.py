@@ -1,0 +1,91 @@
+"""Speech recognition: cross entropy of the decoder and CTC on the encoder (SpeechT5, section 3.2)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from sprachbund.data.batch import TranscribedBatch
+from sprachbund.models.speecht5.model import EncodedSpeech, SpeechT5
+from sprachbund.objectives.loss import Figure, Loss, LossTerm
+from sprachbund.objectives.text import END, PADDING, ctc_loss, token_cross_entropy
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognitionConfig:
+    """Weights of the terms; a weight of 0 removes its term and whatever only it needs."""
+
+    decoder_weight: float = 0.5
+    """Cross entropy of the decoder."""
+    ctc_weight: float = 0.5
+    """Connectionist temporal classification on the encoder."""
+    label_smoothing: float = 0.1
+    """Probability that the cross entropy spreads over wrong tokens."""
+    normalize_by: Literal["sentences", "tokens"] = "sentences"
+    """What the sums are divided by; tokens do not include the end of sentence."""
+    zero_infinity: bool = True
+    """Utterances with fewer frames than tokens count as zero in CTC."""
+    blank: int | None = None
+    """Id of the CTC blank; None for the last entry of the dictionary."""
+    freeze_encoder_steps: int = 0
+    """Optimizer steps in which the encoder and its prenet learn nothing; the CTC head does."""
+
+
+class Recognition(nn.Module):
+    """Speech in, its transcript out.
+
+    Args:
+        model: any; its codebook is not used.
+        config: the weights.
+    """
+
+    def __init__(self, model: SpeechT5, config: RecognitionConfig | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.config = RecognitionConfig() if config is None else config
+        self.is_encoder_frozen = self.config.freeze_encoder_steps > 0
+
+    def set_step(self, step: int) -> None:
+        """Tell the number of optimizer steps so far."""
+        self.model.set_step(step)
+        self.is_encoder_frozen = step < self.config.freeze_encoder_steps
+
+    def forward(self, batch: TranscribedBatch) -> Loss:
+        """The loss of one micro-batch."""
+        encoded = self._encode(batch)
+        count = self._count(batch)
+        terms: list[LossTerm] = []
+        figures: dict[str, Figure] = {}
+        if self.config.decoder_weight:
+            logits = self.model.decode_text(batch.decoder_input, encoded)
+            tokens = token_cross_entropy(logits, batch.targets, self.config.label_smoothing)
+            terms.append(LossTerm("decoder", self.config.decoder_weight, tokens.smoothed, count))
+            figures["token_accuracy"] = (tokens.correct, tokens.num_tokens)
+        if self.config.ctc_weight:
+            terms.append(LossTerm("ctc", self.config.ctc_weight, self._ctc(encoded, batch), count))
+        return Loss(tuple(terms), figures)
+
+    def counts(self, batch: TranscribedBatch) -> dict[str, float]:
+        """The count of every term of `forward`, from the batch alone."""
+        weights = {"decoder": self.config.decoder_weight, "ctc": self.config.ctc_weight}
+        return {name: self._count(batch) for name, weight in weights.items() if weight}
+
+    def _encode(self, batch: TranscribedBatch) -> EncodedSpeech:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_encoder_frozen):
+            return self.model.encode_speech(
+                batch.waveforms,
+                batch.waveform_lengths,
+                time_mask=batch.time_mask,
+                channel_mask=batch.channel_mask,
+            )
+
+    def _ctc(self, encoded: EncodedSpeech, batch: TranscribedBatch) -> torch.Tensor:
+        blank = self.model.config.blank if self.config.blank is None else self.config.blank
+        logits = self.model.ctc_logits(encoded)
+        return ctc_loss(logits, encoded.lengths, batch.targets, blank=blank, zero_infinity=self.config.zero_infinity)
+
+    def _count(self, batch: TranscribedBatch) -> float:
+        if self.config.normalize_by == "sentences":
+            return float(len(batch.targets))
+        return float(((batch.targets != PADDING) & (batch.targets != END)).sum())

@@ -1,0 +1,195 @@
+"""Pre-training on speech: masked unit prediction and spectrogram reconstruction (SpeechT5, section 2.2)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sprachbund.data.batch import SpeechBatch
+from sprachbund.errors import RecipeError
+from sprachbund.lengths import padding_mask_from_lengths
+from sprachbund.models.speecht5.model import Encoded, EncodedSpeech, SpeechT5
+from sprachbund.nn.quantizer import Quantized
+from sprachbund.objectives.codebook import codebook_counts, codebook_figures, codebook_terms, require_codebook
+from sprachbund.objectives.loss import Figure, Loss, LossTerm
+from sprachbund.objectives.spectrogram import absolute_distance, spectrogram_counts, spectrogram_target, stop_loss
+from sprachbund.shapes import Bool, Int, Tensor
+
+PADDING = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechPretrainingConfig:
+    """Weights of the terms; a weight of 0 removes its term and whatever only it needs."""
+
+    masked_weight: float = 1.0
+    """Cross entropy of units at masked frames."""
+    unmasked_weight: float = 0.0
+    """Cross entropy of units at frames that are not masked."""
+    feature_penalty_weight: float = 10.0
+    """Mean square of the front-end's features."""
+    diversity_weight: float = 0.1
+    """Share of the codebook that is not in use."""
+    commitment_weight: float = 1.0
+    """Distance of states and codes, with the nearest-neighbour rule."""
+    spectrogram_weight: float = 1.0
+    """Absolute distance of the spectrogram."""
+    stop_weight: float = 1.0
+    """Cross entropy of the stop labels."""
+    stop_positive_weight: float = 5.0
+    """How much more a frame where speech ends weighs than another."""
+    use_codebook: bool = True
+    """Mix codes into what the decoder reads."""
+
+
+@dataclass(frozen=True)
+class _Targets:
+    units: Int[Tensor, "batch frame"]
+    masked: Bool[Tensor, "batch frame"]
+    unmasked: Bool[Tensor, "batch frame"]
+    num_cells: float  # of the front-end's features that the penalty averages over
+
+
+class SpeechPretraining(nn.Module):
+    """Speech in, units at masked frames and the spectrogram out.
+
+    Args:
+        model: with unit prediction where a unit weight is not 0, with a codebook where it is used.
+        config: the weights.
+
+    Raises:
+        RecipeError: the model lacks a part that the weights need.
+    """
+
+    def __init__(self, model: SpeechT5, config: SpeechPretrainingConfig | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.config = SpeechPretrainingConfig() if config is None else config
+        self.predicts_units = bool(self.config.masked_weight or self.config.unmasked_weight)
+        self.decodes = bool(self.config.spectrogram_weight or self.config.stop_weight)
+        require_codebook(model, self.config.use_codebook)
+        if self.predicts_units and model.unit_predictor is None:
+            raise RecipeError(
+                "units are to be predicted, and the model does not predict any",
+                given="has_unit_prediction: false",
+                mend="Set has_unit_prediction: true, or masked_weight and unmasked_weight: 0.",
+            )
+
+    def set_step(self, step: int) -> None:
+        """Tell the number of optimizer steps so far."""
+        self.model.set_step(step)
+
+    def forward(self, batch: SpeechBatch) -> Loss:
+        """The loss of one micro-batch."""
+        targets = self._targets(batch)
+        encoded = self._encode(batch, targets)
+        terms, figures = self._unit_terms(encoded, targets)
+        if encoded.energy is not None:
+            weight = self.config.feature_penalty_weight
+            terms.append(LossTerm("feature_penalty", weight, encoded.energy, targets.num_cells))
+        memory: Encoded = encoded
+        if self.config.use_codebook:
+            mixed = self.model.mix_codes(encoded, batch.codebook_positions, seed=batch.seed)
+            memory = mixed.encoded
+            terms.extend(self._codebook_terms(mixed.quantized))
+            figures.update(codebook_figures(mixed.quantized))
+        if self.decodes:
+            terms.extend(self._spectrogram_terms(batch, memory))
+        return Loss(tuple(terms), figures)
+
+    def counts(self, batch: SpeechBatch) -> dict[str, float]:
+        """The count of every term of `forward`, from the batch alone."""
+        config, model = self.config, self.model.config
+        targets = self._targets(batch)
+        cells, stops = spectrogram_counts(batch.mel_lengths, model.num_mels, model.reduction_factor)
+        wanted = {
+            "masked_units": (config.masked_weight, float(targets.masked.sum())),
+            "unmasked_units": (config.unmasked_weight, float(targets.unmasked.sum())),
+            "feature_penalty": (config.feature_penalty_weight, targets.num_cells),
+            "spectrogram": (config.spectrogram_weight, cells),
+            "stop": (config.stop_weight, stops),
+        }
+        counts = {name: count for name, (weight, count) in wanted.items() if weight}
+        if config.use_codebook:
+            counts.update(codebook_counts(self.model, config.diversity_weight, config.commitment_weight))
+        return counts
+
+    def _targets(self, batch: SpeechBatch) -> _Targets:
+        """Frame t takes the label at time t; frames that have none are not judged."""
+        model = self.model
+        max_frames = self._labelled_frames(batch)
+        lengths, num_frames = model.speech_prenet.frame_lengths(
+            batch.waveform_lengths, batch.waveforms.shape[1], max_frames
+        )
+        step = self._labels_per_frame()
+        places = (torch.arange(num_frames, device=batch.units.device).float() * step).long()
+        units = F.pad(batch.units, (0, 1), value=PADDING)[:, places.clamp(max=batch.units.shape[1])]
+        judged = ~padding_mask_from_lengths(lengths, num_frames)
+        num_frames_counted = float(lengths.sum())
+        if model.config.original_numerics:
+            num_frames_counted = float(num_frames * len(lengths))
+        else:
+            judged = judged & (units != PADDING)
+        masked = batch.time_mask[:, :num_frames]
+        cells = num_frames_counted * model.config.conv_layers[-1][0]
+        return _Targets(units, judged & masked, judged & ~masked, cells)
+
+    def _labels_per_frame(self) -> float:
+        config = self.model.config
+        samples_a_frame = 1
+        for _, _, stride in config.conv_layers:
+            samples_a_frame *= stride
+        return config.unit_rate * samples_a_frame / 16000
+
+    def _labelled_frames(self, batch: SpeechBatch) -> int | None:
+        # The original cuts the batch to the frames that have labels; here such frames are only left out of the loss.
+        if not self.model.config.original_numerics:
+            return None
+        return int(batch.units.shape[1] / self._labels_per_frame())
+
+    def _encode(self, batch: SpeechBatch, targets: _Targets) -> EncodedSpeech:
+        return self.model.encode_speech(
+            batch.waveforms,
+            batch.waveform_lengths,
+            time_mask=batch.time_mask[:, : targets.units.shape[1]],
+            max_frames=self._labelled_frames(batch),
+            with_energy=bool(self.config.feature_penalty_weight),
+        )
+
+    def _unit_terms(self, encoded: EncodedSpeech, targets: _Targets) -> tuple[list[LossTerm], dict[str, Figure]]:
+        terms: list[LossTerm] = []
+        figures: dict[str, Figure] = {}
+        if not self.predicts_units:
+            return terms, figures
+        weights = {"masked": self.config.masked_weight, "unmasked": self.config.unmasked_weight}
+        for name, weight in weights.items():
+            chosen = targets.masked if name == "masked" else targets.unmasked
+            wanted = targets.units[chosen].long()
+            with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
+                logits = self.model.unit_logits(encoded.states[chosen])
+                loss = F.cross_entropy(logits, wanted, reduction="sum")
+            correct = (logits.detach().argmax(dim=1) == wanted).sum().float()
+            figures[f"{name}_accuracy"] = (correct, float(len(wanted)))
+            if weight:
+                terms.append(LossTerm(f"{name}_units", weight, loss, float(len(wanted))))
+        return terms, figures
+
+    def _codebook_terms(self, quantized: Quantized) -> tuple[LossTerm, ...]:
+        return codebook_terms(self.model, quantized, self.config.diversity_weight, self.config.commitment_weight)
+
+    def _spectrogram_terms(self, batch: SpeechBatch, memory: Encoded) -> list[LossTerm]:
+        model, config = self.model, self.config
+        target = spectrogram_target(batch.mels, batch.mel_lengths, model.config.reduction_factor)
+        predicted = model.decode_spectrogram(
+            target.decoder_input, target.decoder_lengths, batch.speaker_embeddings, memory
+        )
+        cells, stops = spectrogram_counts(batch.mel_lengths, model.config.num_mels, model.config.reduction_factor)
+        terms = []
+        if config.spectrogram_weight:
+            distance = absolute_distance(predicted, target)
+            terms.append(LossTerm("spectrogram", config.spectrogram_weight, distance, cells))
+        if config.stop_weight:
+            stopping = stop_loss(predicted, target, config.stop_positive_weight)
+            terms.append(LossTerm("stop", config.stop_weight, stopping, stops))
+        return terms

@@ -1,0 +1,1 @@
+"""YAML: choices only, one file an experiment."""

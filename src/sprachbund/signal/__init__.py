@@ -1,0 +1,1 @@
+"""Files to arrays: reading audio, and features of it."""

@@ -1,0 +1,1 @@
+"""Symbols to ids: text normalisation, vocabularies, tokenizers, and k-means units of speech."""

@@ -1,0 +1,1 @@
+"""Objectives trained by Lightning: recipes, steps, schedules, checkpoints, logs."""

@@ -1,0 +1,86 @@
+"""Training checkpoints: written whole or not at all, checked before use, the newest sound one found."""
+
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+
+from sprachbund.errors import CheckpointError
+from sprachbund.files import write_atomically
+
+_NAME = re.compile(r"step-(\d{8})\.ckpt")
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint after `step` optimizer steps stands."""
+    return folder / f"step-{step:08d}.ckpt"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints of a run, newest first."""
+    found = [path for path in folder.glob("step-*.ckpt") if _NAME.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(found, reverse=True)
+
+
+def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """Read a checkpoint: tensors and plain containers only, nothing in it is executed.
+
+    Raises:
+        CheckpointError: the file is truncated, damaged, or holds something else.
+    """
+    problem = damage(path)
+    if problem:
+        raise CheckpointError("this checkpoint cannot be used", where=path, given=problem, mend="Delete it and resume.")
+    try:
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError("this checkpoint cannot be read", where=path, given=reason) from None
+    if not isinstance(content, dict):
+        raise CheckpointError("this file is not a checkpoint of a run", where=path)
+    return content
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint file, or None. Every byte is checked against its sum (CRC-32 of the archive)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except FileNotFoundError:
+        return "no such file"
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        return f"truncated or not a checkpoint: {error}"
+    return f"its part {broken} is damaged" if broken else None
+
+
+def newest_sound_checkpoint(folder: Path, warn: Callable[[str], None]) -> Path | None:
+    """The newest checkpoint whose bytes are whole; each refused one is told to `warn` in a sentence."""
+    for path in list_checkpoints(folder):
+        problem = damage(path)
+        if problem is None:
+            return path
+        warn(f"{path} is refused ({problem}); the checkpoint before it is used.")
+    return None
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """How Lightning writes and reads its checkpoints here."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write under another name, flush to the disk, rename."""
+        with write_atomically(Path(path)) as handle:
+            torch.save(checkpoint, handle)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read tensors and plain containers, whatever `weights_only` says."""
+        return read_checkpoint(Path(path), map_location or "cpu")
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint."""
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""What validation of recognition shows: error rates of greedy CTC on held-out clips, and some of the transcripts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sprachbund.data.collate import transcript_of
+from sprachbund.data.units import read_waveform
+from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
+from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.tokens.text import TextTokenizer
+
+
+class RecognitionInspector:
+    """Decodes held-out cuts with the model as it is.
+
+    Args:
+        model: the one in training.
+        tokenizer: of its text.
+        cuts: to decode.
+        num_shown: how many of them are shown as text.
+    """
+
+    def __init__(self, model: SpeechT5, tokenizer: TextTokenizer, cuts: Sequence[Any], num_shown: int = 3) -> None:
+        self.model, self.tokenizer, self.cuts, self.num_shown = model, tokenizer, cuts, num_shown
+
+    def __call__(self) -> tuple[dict[str, float], str]:
+        """Figures, and a few lines to read."""
+        was_training = self.model.training
+        transcripts = Recognizer(self.model, self.tokenizer).transcribe_waveforms(
+            [read_waveform(cut) for cut in self.cuts]
+        )
+        self.model.train(was_training)
+        references = [transcript_of(cut) for cut in self.cuts]
+        hypotheses = [transcript.text for transcript in transcripts]
+        pairs = list(zip(references, hypotheses, strict=True))
+        words, characters = (
+            [count_word_errors(*pair) for pair in pairs],
+            [count_character_errors(*pair) for pair in pairs],
+        )
+        frames = sum(transcript.num_frames for transcript in transcripts)
+        blanks = sum(transcript.blank_rate * transcript.num_frames for transcript in transcripts)
+        shown = [
+            f"  said  {reference}\n  heard {hypothesis or '(nothing)'}"
+            for reference, hypothesis in pairs[: self.num_shown]
+        ]
+        figures = {"wer": _rate(words), "cer": _rate(characters), "blank_rate": blanks / max(frames, 1)}
+        return figures, "\n".join(shown)
+
+
+def _rate(counts: Sequence[ErrorCounts]) -> float:
+    return sum(count.errors for count in counts) / max(sum(count.length for count in counts), 1)

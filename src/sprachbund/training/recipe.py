@@ -1,0 +1,175 @@
+"""The typed recipes: every choice of a run, read from YAML and written back resolved beside the weights.
+
+A recipe may begin with ``extends: NAME`` to take another one and change some of its values. Lengths of data are in
+seconds of speech or tokens of text; paths are relative to the folder the command is run in.
+"""
+
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from sprachbund.config import Plain, apply_overrides, from_mapping, merge, nearest, parse_yaml, read_yaml
+from sprachbund.errors import RecipeError
+from sprachbund.objectives.joint_pretraining import JointPretrainingConfig
+from sprachbund.objectives.recognition import RecognitionConfig
+from sprachbund.training.schedules import ScheduleConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChoice:
+    """A published or own size, and the fields of its configuration that differ."""
+
+    size: Literal["tiny", "small", "base", "large"] = "base"
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationConfig:
+    """Adam, its schedule and the clipping of gradients."""
+
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    betas: tuple[float, float] = (0.9, 0.98)
+    epsilon: float = 1e-6
+    weight_decay: float = 0.01
+    clip_norm: float = 5.0  # 0 leaves gradients as they are
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechConfig:
+    """Recordings to train on and to validate on."""
+
+    train: tuple[Path, ...]
+    valid: tuple[Path, ...] = ()
+    batch_seconds: float = 87.5  # of one micro-batch, padding included
+    max_seconds: float = 15.6  # pre-training crops longer clips, fine-tuning leaves them out and says how many
+    min_seconds: float = 0.2
+    buckets: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig:
+    """Text files to train on, one sentence a line, and the noise laid over them."""
+
+    train: tuple[Path, ...]
+    valid: tuple[Path, ...] = ()
+    tokens_per_sample: float = 0.0086  # text tokens of a micro-batch for each audio sample of a speech one
+    max_tokens: int = 450
+    mask: float = 0.3  # share of words masked
+    mask_random: float = 0.1  # share of masked words replaced by a random token
+    span: float = 3.5  # Poisson mean of the masked spans, in words
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskingConfig:
+    """Span masks over frames and channels, by the probability that a position is in one."""
+
+    time: float = 0.8
+    time_length: int = 10
+    channel: float = 0.0
+    channel_length: int = 64
+    codebook: float = 0.1  # share of the states that are replaced by their codes, pre-training only
+    equal_counts: bool = True  # as published: every row is thinned to the fewest masked frames of its batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """How long, how often, and with what."""
+
+    seed: int = 1
+    steps: int = 80000
+    accumulate: int = 1  # micro-batches of an optimizer step
+    log_every: int = 20
+    validate_every: int = 1000
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 2
+    valid_clips: int = 200  # at most this many held-out clips and lines are used during training
+    loader_workers: int = 1
+    threads: int = 0  # of tensor arithmetic; 0 takes what the machine offers
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.accumulate, self.log_every, self.validate_every, self.checkpoint_every) < 1:
+            raise ValueError("steps, accumulate and the *_every values are at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainingRecipe:
+    """Joint pre-training on speech with units and on text; without one of the two where it is null."""
+
+    task: Literal["pretraining"]
+    model: ModelChoice = field(default_factory=ModelChoice)
+    tokenizer: Path
+    units: Path
+    speech: SpeechConfig | None
+    text: TextConfig | None
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    objective: JointPretrainingConfig = field(default_factory=JointPretrainingConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        if self.speech is None and self.text is None:
+            raise ValueError("speech and text are both null: nothing is left to train on")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognitionRecipe:
+    """Fine-tuning for speech recognition, from a model folder or (`init` null) from random weights."""
+
+    task: Literal["recognition"]
+    init: Path | None = None
+    model: ModelChoice = field(default_factory=ModelChoice)
+    tokenizer: Path | None = None  # null takes the one of `init`
+    speech: SpeechConfig
+    masking: MaskingConfig = field(default_factory=lambda: MaskingConfig(time=0.75, channel=0.5))
+    objective: RecognitionConfig = field(default_factory=RecognitionConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        if self.init is None and self.tokenizer is None:
+            raise ValueError("from random weights (init: null) a tokenizer is needed")
+
+
+Recipe = PretrainingRecipe | RecognitionRecipe
+_TASKS = {"pretraining": PretrainingRecipe, "recognition": RecognitionRecipe}
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes inside the package."""
+    folder = resources.files("sprachbund.recipes")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_recipe(name: str, overrides: tuple[str, ...] = (), *, task: str | None = None) -> Recipe:
+    """The recipe in the file `name`, or the shipped one of that name, with overrides applied.
+
+    Raises:
+        RecipeError: not found, an unknown key, a value that cannot be used, or a recipe of another task.
+    """
+    plain = apply_overrides(_resolve(name, ()), overrides)
+    given = plain.get("task")
+    if given not in _TASKS:
+        raise RecipeError(
+            "the key 'task' must name a task", where=name, given=given, mend=f"Write one of {list(_TASKS)}."
+        )
+    if task is not None and given != task:
+        verb = {"pretraining": "pretrain", "recognition": "finetune"}[given]
+        raise RecipeError(f"this is a recipe of the task {given}", where=name, mend=f"Use `sprachbund {verb}`.")
+    return from_mapping(_TASKS[given], plain, name)
+
+
+def _resolve(name: str, seen: tuple[str, ...]) -> Plain:
+    if name in seen:
+        raise RecipeError("these recipes extend each other in a ring", given=" -> ".join((*seen, name)))
+    plain = _read(name)
+    parent = plain.pop("extends", None)
+    return plain if parent is None else merge(_resolve(str(parent), (*seen, name)), plain)
+
+
+def _read(name: str) -> Plain:
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        return read_yaml(Path(name))
+    if name not in shipped_recipes():
+        raise RecipeError("no such recipe", given=name, mend=nearest(name, shipped_recipes()))
+    return parse_yaml((resources.files("sprachbund.recipes") / f"{name}.yaml").read_text("utf-8"), name)

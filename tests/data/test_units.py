@@ -1,0 +1,149 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lhotse import CutSet, MonoCut, Recording
+from lhotse.audio import AudioSource
+
+from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.units import attach_units, fewest_labels, fit_units, load_units, read_waveform
+from sprachbund.errors import AudioError, DataError, VocabularyError
+from sprachbund.lengths import frames_from_samples
+from sprachbund.shapes import Array
+from sprachbund.signal.audio import write_audio
+from sprachbund.tokens.units import UnitModel
+
+LENGTHS = (16_000, 11_111, 8_079, 4_801, 400)
+
+
+def noise(num_samples: int, seed: int) -> Array:
+    """Noise whose colour changes every tenth of a second."""
+    generator = np.random.default_rng(seed)
+    waves = (
+        generator.standard_normal(num_samples)
+        * np.repeat(generator.random(num_samples // 1600 + 1), 1600)[:num_samples]
+    )
+    return (0.1 * np.convolve(waves, generator.random(5), mode="same")).astype(np.float32)
+
+
+@pytest.fixture
+def cuts(tmp_path: Path) -> CutSet:
+    made = []
+    for number, num_samples in enumerate(LENGTHS):
+        path = tmp_path / "here" / "audio" / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(path, noise(num_samples, number), 16_000)
+        source = AudioSource(type="file", channels=[0], source=str(path))
+        recording = Recording(f"r{number}", [source], 16_000, num_samples, num_samples / 16_000)
+        made.append(MonoCut(f"speech/{number}", 0.0, recording.duration, 0, recording=recording))
+    return CutSet.from_cuts(made)
+
+
+@pytest.fixture
+def model(cuts: CutSet) -> UnitModel:
+    return fit_units(cuts, 8, seed=1)
+
+
+def test_fitting_does_not_depend_on_the_order_of_cuts(cuts: CutSet, model: UnitModel) -> None:
+    assert (model.feature, model.num_channels, model.num_units, model.label_rate) == ("mfcc", 39, 8, 100.0)
+    assert fit_units(CutSet.from_cuts(reversed(list(cuts))), 8, seed=1) == model
+
+
+def test_every_cut_has_labels_for_all_of_its_frames(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    for cut in attach_units(cuts, model, tmp_path / "units"):
+        units = load_units(cut, model.fingerprint)
+        assert len(units) >= 2 * frames_from_samples(cut.num_samples)
+        assert len(units) <= cut.num_samples // 160 + 1
+        assert units.min() >= 0
+        assert units.max() < model.num_units
+        assert cut.custom["units_fingerprint"] == model.fingerprint
+    assert all("units" not in (cut.custom or {}) for cut in cuts)
+
+
+def test_units_are_those_of_the_cut_alone(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    together = list(attach_units(cuts, model, tmp_path / "together"))
+    alone = list(attach_units(CutSet.from_cuts(list(cuts)[2:3]), model, tmp_path / "alone"))
+    assert np.array_equal(load_units(together[2], model.fingerprint), load_units(alone[0], model.fingerprint))
+
+
+def test_a_part_of_a_cut_has_its_part_of_the_units(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    cut = next(iter(attach_units(cuts, model, tmp_path / "units")))
+    whole = load_units(cut, model.fingerprint)
+    part = load_units(cut.truncate(offset=0.2, duration=0.5), model.fingerprint)
+    assert np.array_equal(part, whole[20:70])
+
+
+def test_a_cut_from_the_middle_of_a_recording_is_labelled_in_place(
+    cuts: CutSet, model: UnitModel, tmp_path: Path
+) -> None:
+    middle = next(iter(cuts)).truncate(offset=0.25, duration=0.5)
+    assert np.array_equal(read_waveform(middle), read_waveform(next(iter(cuts)))[4000:12_000])
+    labelled = next(iter(attach_units(CutSet.from_cuts([middle]), model, tmp_path / "units")))
+    assert len(load_units(labelled, model.fingerprint)) >= 2 * frames_from_samples(8000)
+    inner = labelled.truncate(offset=0.1, duration=0.2)
+    assert np.array_equal(load_units(inner, model.fingerprint), load_units(labelled, model.fingerprint)[10:30])
+
+
+def test_another_unit_model_is_refused(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    cut = next(iter(attach_units(cuts, model, tmp_path / "units")))
+    other = fit_units(cuts, 8, seed=2)
+    with pytest.raises(VocabularyError, match="another unit model"):
+        load_units(cut, other.fingerprint)
+    with pytest.raises(VocabularyError, match="no units"):
+        load_units(next(iter(cuts)), model.fingerprint)
+
+
+def test_units_travel_with_the_manifest(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    labelled = attach_units(cuts, model, tmp_path / "here" / "units")
+    expected = [load_units(cut, model.fingerprint) for cut in labelled]
+    write_cuts(labelled, tmp_path / "here" / "cuts.jsonl.gz")
+    (tmp_path / "here").replace(tmp_path / "there")
+    read = list(read_cuts(tmp_path / "there" / "cuts.jsonl.gz"))
+    assert len(read) == len(expected)
+    for cut, units in zip(read, expected, strict=True):
+        assert np.array_equal(load_units(cut, model.fingerprint), units)
+
+
+def test_stored_units_are_kept_and_damaged_ones_made_anew(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    first = attach_units(cuts, model, tmp_path / "units")
+    paths = sorted((tmp_path / "units").rglob("*.npy"))
+    assert len(paths) == len(LENGTHS)
+    before = {path: path.stat().st_mtime_ns for path in paths}
+    content = paths[0].read_bytes()
+    paths[0].write_bytes(content[:-3])
+    second = attach_units(cuts, model, tmp_path / "units")
+    assert paths[0].read_bytes() == content
+    assert all(path.stat().st_mtime_ns == before[path] for path in paths[1:])
+    assert [cut.units for cut in first] == [cut.units for cut in second]
+
+
+def test_a_lost_array_is_told(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    cut = next(iter(attach_units(cuts, model, tmp_path / "units")))
+    for path in (tmp_path / "units").rglob("*.npy"):
+        path.unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        load_units(cut, model.fingerprint)
+
+
+def test_cuts_without_a_file_are_refused(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    padded = CutSet.from_cuts([next(iter(cuts)).pad(duration=2.0)])
+    with pytest.raises(DataError, match="no recording in one file"):
+        attach_units(padded, model, tmp_path / "units")
+    (tmp_path / "here" / "audio" / "0.wav").unlink()
+    with pytest.raises(AudioError):
+        fit_units(cuts, 8)
+    assert not (tmp_path / "units").exists()
+
+
+def test_units_of_other_features_are_refused(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    with pytest.raises(VocabularyError, match="cannot be computed here"):
+        attach_units(cuts, UnitModel(model.centroids, "hubert"), tmp_path / "units")
+
+
+@given(st.integers(0, 10**7))
+def test_two_labels_a_frame_at_100_a_second_and_one_at_50(num_samples: int) -> None:
+    frames = frames_from_samples(num_samples)
+    assert fewest_labels(num_samples, 100.0) == 2 * frames
+    assert fewest_labels(num_samples, 50.0) == frames

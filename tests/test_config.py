@@ -1,0 +1,107 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sprachbund.config import apply_overrides, dump_yaml, from_mapping, nearest, parse_yaml, read_yaml, to_mapping
+from sprachbund.errors import RecipeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    rate: float = 1e-4
+    kind: Literal["a", "b"] = "a"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    steps: int
+    inner: Inner = field(default_factory=Inner)
+    maybe: Inner | None = None
+    paths: tuple[Path, ...] = ()
+    free: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError("steps must be at least 1")
+
+
+def test_scientific_numbers_are_numbers():
+    assert parse_yaml("a: 1e-4\nb: 2E5\nc: 1.5e3\nd: 1e4x\n", "x") == {"a": 1e-4, "b": 2e5, "c": 1.5e3, "d": "1e4x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("a: 1\na: 2", "twice"), ("- 1", "mapping"), ("a: [", "not valid YAML"), ("1: 2", "not text"), ("", "mapping")],
+)
+def test_bad_yaml_is_one_sentence(text, told):
+    with pytest.raises(RecipeError, match=told):
+        parse_yaml(text, "x")
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_mapping_or_our_error(text):
+    try:
+        assert isinstance(parse_yaml(text, "x"), dict)
+    except RecipeError:
+        pass
+
+
+def test_yaml_runs_nothing():
+    with pytest.raises(RecipeError):
+        parse_yaml("a: !!python/object/apply:os.system [true]", "x")
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(RecipeError, match="No such file"):
+        read_yaml(tmp_path / "none.yaml")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecipeError, match="UTF-8"):
+        read_yaml(tmp_path / "bytes.yaml")
+
+
+def test_values_become_dataclasses_and_go_back():
+    plain = {"steps": 3, "inner": {"rate": 1, "kind": "b"}, "maybe": None, "paths": ["a/b"], "free": {"x": [1]}}
+    outer = from_mapping(Outer, plain, "x")
+    assert outer.inner == Inner(rate=1.0, kind="b")
+    assert outer.paths == (Path("a/b"),)
+    assert from_mapping(Outer, parse_yaml(dump_yaml(to_mapping(outer)), "x"), "x") == outer
+
+
+@pytest.mark.parametrize(
+    ("plain", "told"),
+    [
+        ({"step": 1}, "'step' is not known.*Did you mean 'steps'"),
+        ({"steps": 1, "inner": {"rat": 1}}, "'inner.rat' is not known.*Did you mean 'rate'"),
+        ({"steps": 1, "maybe": {"kid": "a"}}, "'maybe.kid' is not known"),
+        ({}, "'steps' is missing"),
+        ({"steps": "3"}, "'steps'.*integer"),
+        ({"steps": True}, "'steps'"),
+        ({"steps": 1, "inner": {"kind": "c"}}, "'inner.kind'"),
+        ({"steps": 0}, "at least 1"),
+    ],
+)
+def test_unfit_values_are_named(plain, told):
+    with pytest.raises(RecipeError, match=told):
+        from_mapping(Outer, plain, "x")
+
+
+def test_overrides():
+    plain = {"a": {"b": 1}, "c": 2}
+    assert apply_overrides(plain, ["a.b=1e-3", "d.e=[1, 2]", "c=null"]) == {
+        "a": {"b": 1e-3},
+        "c": None,
+        "d": {"e": [1, 2]},
+    }
+    assert plain == {"a": {"b": 1}, "c": 2}
+    for bad in ("a", "=1", "a..b=1", "c.x=1"):
+        with pytest.raises(RecipeError):
+            apply_overrides(plain, [bad])
+
+
+def test_nearest_names():
+    assert nearest("lerning", ["learning", "steps"]) == "Did you mean 'learning'?"
+    assert nearest("zzz", ["learning", "steps"]) == "Known are: learning, steps."
