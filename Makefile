@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 corpora: $(INSTALLED)
-	$(BIN)/python -m sprachbund.data.corpora.packages steel-sky asterisk wordnet
+	$(BIN)/python -m sprachbund.data.corpora.packages
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check src tests

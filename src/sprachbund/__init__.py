@@ -4,8 +4,8 @@
     recognizer = sprachbund.load("runs/asr/model")
     print(recognizer.transcribe("clip.ogg"))
 
-Rooms, in the order in which imports may point back: signal, tokens, data, nn, checkpoints, models, objectives, decoding,
-evaluation, training, recipes, serving, cli.
+Rooms, in the order in which imports may point back: signal, tokens, data, nn, checkpoints, models, objectives,
+decoding, evaluation, training, recipes, serving, experiments, cli.
 """
 
 import importlib

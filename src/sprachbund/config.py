@@ -4,6 +4,7 @@ A configuration is a frozen keyword-only dataclass. `read_yaml` gives plain mapp
 ``a.b=c`` strings, `from_mapping` makes the dataclass, `to_mapping` goes back.
 """
 
+import copy
 import dataclasses
 import difflib
 import json
@@ -56,7 +57,8 @@ def parse_yaml(text: str, where: object) -> Plain:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506  (the loader is a SafeLoader)
     except RecipeError as error:
         raise RecipeError(error.what, where=where, given=error.given, mend=error.mend) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
+        # PyYAML itself stumbles over values that are not what their tag says, such as `!!bool perhaps`.
         problem = " ".join(str(error).split())
         raise RecipeError("this is not valid YAML", where=where, given=problem, mend="Mend the place named.") from None
     if not isinstance(content, dict):
@@ -87,7 +89,7 @@ def apply_overrides(mapping: Plain, overrides: Iterable[str]) -> Plain:
     Raises:
         RecipeError: an override without ``=``, or one that goes through a value that holds no keys.
     """
-    result: Plain = json.loads(json.dumps(mapping))
+    result = copy.deepcopy(mapping)
     for override in overrides:
         path, equals, value = override.partition("=")
         keys = path.strip().split(".")
@@ -122,7 +124,7 @@ def from_mapping(kind: type[T], mapping: Mapping[str, Any], where: object) -> T:
         problem = first["msg"].removeprefix("Value error, ")
         what = f"the value of '{key}' cannot be used" if key else "these values do not go together"
         raise RecipeError(f"{what}: {problem}", where=where, given=given) from None
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
         raise RecipeError("these values cannot be used", where=where, given=str(error)) from None
 
 

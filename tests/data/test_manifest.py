@@ -69,11 +69,12 @@ def test_sources_that_are_no_files_stay(tmp_path: Path) -> None:
     assert read_cuts(tmp_path / "a.jsonl")[0].recording.sources[0].source == "https://example.org/a.flac"
 
 
-def test_arrays_in_memory_have_no_path(tmp_path: Path) -> None:
-    cut = add_units(make_cut(tmp_path, "a"), tmp_path).move_audio_to_memory()
+def test_arrays_in_memory_are_refused(tmp_path: Path) -> None:
+    cut = add_units(make_cut(tmp_path, "loud"), tmp_path)
     cut.units = cut.units.move_to_memory()
-    write_cuts([cut], tmp_path / "a.jsonl")
-    np.testing.assert_array_equal(read_cuts(tmp_path / "a.jsonl")[0].load_units(), np.arange(5))
+    with pytest.raises(DataError, match=r"loud.*in files first"):
+        write_cuts([cut], tmp_path / "a.jsonl")
+    assert not (tmp_path / "a.jsonl").exists()
 
 
 def test_equal_ids_are_refused(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def test_equal_scores_are_taken_in_order():
     extensions = find_extensions(live, torch.zeros(3, 4), 6)
     assert extensions.rows.tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2]
     assert extensions.tokens.tolist() == [0, 1, 2, 3, 0, 1, 0, 1, 2, 3]
+    many = find_extensions(live, torch.zeros(3, 5000), 9000)
+    assert many.tokens.tolist() == [*range(5000), *range(4000), *range(5000)]
 
 
 def test_impossible_extensions_are_none():

@@ -58,7 +58,7 @@ def test_same_transcript_at_every_batch_size_and_order(model):
     config = BeamConfig(beam=4, max_tokens=9, forbidden=FORBIDDEN)
     places = [place for place, samples in enumerate(SAMPLES) if samples >= 400]
     alone = {place: [found[0] for found in transcribe(model, [place], config)] for place in places}
-    assert len({hypothesis.tokens for _, hypothesis in alone.values()}) > 3
+    assert len({hypothesis.tokens for _, hypothesis in alone.values()}) > 1
     assert all(ctc.tokens for ctc, _ in alone.values())
     for batch in (places, places[::-1], places[2:4]):
         for place, *found in zip(batch, *transcribe(model, batch, config), strict=True):

@@ -78,6 +78,14 @@ def test_interval_of_many_alike_utterances_is_the_binomial_one():
     assert rate.high == pytest.approx(0.25 + 1.96 * deviation, abs=0.006)
 
 
+def test_an_interval_that_misses_the_rate_is_widened():
+    spread = [ErrorCounts(number, 0, 0, 5) for number in range(7)]
+    for seed in range(5):
+        rate = error_rate(spread, num_resamples=1, seed=seed)
+        assert rate.low <= rate.rate <= rate.high
+    assert any(error_rate(spread, num_resamples=1, seed=seed).low < rate.rate for seed in range(5))
+
+
 def test_long_utterances_weigh_more():
     assert error_rate([ErrorCounts(0, 0, 0, 9), ErrorCounts(1, 0, 0, 0)]).rate == pytest.approx(0.1)
 

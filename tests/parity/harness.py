@@ -18,7 +18,9 @@ from torch import Tensor
 
 from sprachbund.models.speecht5.keys import config_from_original, key_table
 from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.speecht5.outputs import Encoded
 
+PADDING = 1
 RELATIVE = 1e-4
 GRADIENT_FLOOR = 1e-7
 
@@ -140,3 +142,24 @@ def assert_gradients(model: SpeechT5, case: Case, total: Tensor) -> None:
     present = [name for name in case.meta["grad_none"] if own[names.names[name]].grad is not None]
     assert not wrong, "\n".join(wrong)
     assert not present, f"gradients where there are none: {present}"
+
+
+def lengths_of(padding_mask: Tensor) -> Tensor:
+    return (~padding_mask).sum(dim=1)
+
+
+def encode(model: SpeechT5, case: Case) -> Encoded:
+    """Encode whatever the case holds, waveforms or tokens."""
+    if "in.source" in case:
+        return model.encode_speech(
+            case["in.source"],
+            lengths_of(case["in.padding_mask"]),
+            time_mask=case.tensors.get("mask.time"),
+            channel_mask=case.tensors.get("mask.channel"),
+        )
+    tokens = case["in.src_tokens"]
+    return model.encode_text(tokens, (tokens != PADDING).sum(dim=1))
+
+
+def record(model: torch.nn.Module, into: dict[str, Tensor], name: str) -> None:
+    model.register_forward_hook(lambda module, inputs, output: into.__setitem__(name, output))

@@ -8,7 +8,6 @@ recipe.yaml         the resolved recipe it was trained with, if it was trained h
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -42,12 +41,19 @@ class StoredModel:
 
 
 def save_model(folder: Path, stored: StoredModel) -> None:
-    """Write a model folder: all of it under another name first, then renamed, so that no half folder remains."""
+    """Write a model folder: all of it under another name first, then renamed, so that no half folder remains.
+
+    A model folder that stands there is replaced as a whole.
+
+    Raises:
+        CheckpointError: a file, or a folder that holds something else, stands in its place.
+    """
+    folder = folder.resolve()
+    _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        header = {"format": FORMAT, "kind": stored.kind, "config": dict(stored.config), "facts": dict(stored.facts)}
-        (temporary / CONFIG).write_text(json.dumps(header, indent=1) + "\n", "utf-8")
+        (temporary / CONFIG).write_text(json.dumps(_header(stored), indent=1) + "\n", "utf-8")
         # Tied weights share memory, which safetensors refuses; the model ties them again when it is built.
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in stored.weights.items()}
         with write_atomically(temporary / WEIGHTS) as handle:
@@ -63,6 +69,28 @@ def save_model(folder: Path, stored: StoredModel) -> None:
         raise
 
 
+def _header(stored: StoredModel) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "kind": stored.kind,
+        "config": dict(stored.config),
+        "vocabulary": stored.tokenizer.vocabulary.fingerprint(),
+        "facts": dict(stored.facts),
+    }
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Nothing but a model folder may be replaced by one."""
+    if folder.is_dir():
+        given = None if (folder / CONFIG).exists() or not any(folder.iterdir()) else "a folder of other files"
+    else:
+        given = "a file" if folder.exists() else None
+    if given:
+        raise CheckpointError(
+            "a model folder cannot be written here", where=folder, given=given, mend="Give another name, or move it."
+        )
+
+
 def read_header(folder: Path) -> dict[str, Any]:
     """The content of a model folder's config.json.
 
@@ -72,22 +100,32 @@ def read_header(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
         header = json.loads(path.read_text("utf-8"))
-        if header["format"] > FORMAT:
-            raise CheckpointError(
-                "this model folder was written by a newer version", where=folder, mend="Upgrade sprachbund."
-            )
-        if not isinstance(header["kind"], str) or not isinstance(header["config"], dict):
-            raise TypeError
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         given = "no such folder" if not folder.exists() else "no config.json in it"
         raise CheckpointError(
             "this is not a model folder", where=folder, given=given, mend="Name the folder that holds config.json."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError) as error:
+        raise _not_understood(path, error) from None
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise _not_understood(path, "no number of its format")
+    if header["format"] > FORMAT:
         raise CheckpointError(
-            "config.json of this model folder cannot be understood", where=path, mend="Copy the folder again."
-        ) from None
-    return dict(header)
+            "this model folder was written by a newer version",
+            where=folder,
+            given=f"format {header['format']}, known up to {FORMAT}",
+            mend="Upgrade sprachbund.",
+        )
+    for name, kind in (("kind", str), ("config", dict), ("facts", dict)):
+        if not isinstance(header.get(name), kind):
+            raise _not_understood(path, f"no {name}")
+    return header
+
+
+def _not_understood(path: Path, given: object) -> CheckpointError:
+    return CheckpointError(
+        "config.json of this model folder cannot be understood", where=path, given=given, mend="Copy the folder again."
+    )
 
 
 def load_model(folder: Path) -> StoredModel:
@@ -101,17 +139,33 @@ def load_model(folder: Path) -> StoredModel:
     try:
         tokenizer = load_tokenizer(folder / TOKENIZER)
     except SprachbundError as error:
-        raise CheckpointError(f"the tokenizer of this model folder cannot be used: {error}", where=folder) from None
-    recipe, card = folder / RECIPE, folder / CARD
+        raise CheckpointError(
+            f"the tokenizer of this model folder cannot be used: {error.what}",
+            where=error.where or folder,
+            given=error.given,
+            mend="Copy the whole model folder again.",
+        ) from None
+    if header.get("vocabulary", tokenizer.vocabulary.fingerprint()) != tokenizer.vocabulary.fingerprint():
+        raise CheckpointError(
+            "the vocabulary does not match the weights",
+            where=folder / TOKENIZER,
+            given=f"fingerprint {tokenizer.vocabulary.fingerprint()[:12]}, expected {header['vocabulary'][:12]}",
+            mend="Put back the tokenizer the model was trained with.",
+        )
     return StoredModel(
         kind=header["kind"],
         config=header["config"],
         weights=weights,
         tokenizer=tokenizer,
-        facts=header.get("facts", {}),
-        card=card.read_text("utf-8") if card.exists() else "",
-        recipe=recipe.read_text("utf-8") if recipe.exists() else None,
+        facts=header["facts"],
+        card=_read_note(folder / CARD) or "",
+        recipe=_read_note(folder / RECIPE),
     )
+
+
+def _read_note(path: Path) -> str | None:
+    """A text for people; what is not UTF-8 in it keeps no model from being used."""
+    return path.read_text("utf-8", errors="replace") if path.is_file() else None
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -137,5 +191,10 @@ def _swap(new: Path, folder: Path) -> None:
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
     folder.replace(aside / "old")
-    os.replace(new, folder)  # noqa: PTH105  (as the rename above, seen together)
-    shutil.rmtree(aside)
+    try:
+        new.replace(folder)
+    except BaseException:
+        (aside / "old").replace(folder)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -22,6 +22,9 @@ VERBS = {
 }
 USAGE = "usage: sprachbund VERB ...   (sprachbund VERB --help tells more)"
 
+RESUMING = ("pretrain", "finetune")  # the verbs that go on where they are told to
+INTERRUPTED_CODE = 130  # as shells give it
+
 
 def overview() -> str:
     """What ``sprachbund --help`` says."""
@@ -56,16 +59,40 @@ def _run(verb: str, arguments: list[str]) -> None:
     except SprachbundError as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sprachbund"):
+        package = (error.name or "").partition(".")[0]
+        if package == "sprachbund":
             raise
         _fail(
-            f"this verb needs the Python package '{error.name}', which is not installed. "
-            "Run: pip install 'sprachbund[all]'"
+            f"this verb needs the Python package '{package}', which is not installed. "
+            "Install what all verbs need with `pip install 'sprachbund[all]'`."
         )
+    except OSError as error:
+        _fail(f"{error.strerror or error}{_place(error)}. Check the path, its permissions and the free space.")
     except KeyboardInterrupt:
-        _fail("interrupted; what was finished is kept, and the same command goes on from there.", code=130)
+        _tell_interrupted(verb)
+    except SystemExit as leaving:
+        # Typer and Lightning each make an exit of their own out of Ctrl-C, without a word about what is kept.
+        if not _is_caused_by_interrupt(leaving):
+            raise
+        _tell_interrupted(verb)
+
+
+def _tell_interrupted(verb: str) -> None:
+    command = "the same command with --resume" if verb in RESUMING else "the same command"
+    _fail(f"interrupted; what was finished is kept, and {command} goes on from there.", code=INTERRUPTED_CODE)
+
+
+def _place(error: OSError) -> str:
+    return "" if error.filename is None else f" in {error.filename}"
+
+
+def _is_caused_by_interrupt(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _fail(sentence: str, code: int = EXIT_CODE) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"sprachbund: {sentence}", markup=False, highlight=False)
+    line = " ".join(sentence.splitlines())
+    Console(stderr=True, soft_wrap=True).print(f"sprachbund: {line}", markup=False, highlight=False)
     raise SystemExit(code)

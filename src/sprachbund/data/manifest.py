@@ -25,7 +25,7 @@ def write_cuts(cuts: Iterable[Any], path: Path) -> None:
     a manifest and its recordings can be moved as a whole.
 
     Raises:
-        DataError: there is no cut, or two cuts share an id.
+        DataError: there is no cut, two cuts share an id, or a cut holds what JSON cannot (arrays in memory).
     """
     folder = path.parent.resolve()
     lines = []
@@ -33,7 +33,7 @@ def write_cuts(cuts: Iterable[Any], path: Path) -> None:
     for cut in cuts:
         _check_new(cut.id, ids, path)
         record = _map_paths(cut.to_dict(), lambda name: _relative(name, folder))
-        lines.append(json.dumps(record, ensure_ascii=False, sort_keys=True))
+        lines.append(_dump(record, path))
     if not lines:
         raise DataError("a manifest without cuts cannot be written", where=path, mend="Check what was filtered out.")
     content = "".join(f"{line}\n" for line in lines).encode()
@@ -101,6 +101,18 @@ def _check_new(cut_id: str, ids: set[str], path: Path) -> None:
     if cut_id in ids:
         raise DataError("two cuts share an id", where=path, given=cut_id, mend="Give every cut its own id.")
     ids.add(cut_id)
+
+
+def _dump(record: dict[str, Any], path: Path) -> str:
+    try:
+        return json.dumps(record, ensure_ascii=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "a cut holds something that a manifest cannot",
+            where=path,
+            given=f"{record['id']}: {error}",
+            mend="Store its arrays and recordings in files first.",
+        ) from None
 
 
 def _relative(name: str, folder: Path) -> str:

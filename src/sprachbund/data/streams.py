@@ -4,18 +4,17 @@ A plan names its items without reading audio, so any place of an epoch is reache
 place: it counts batches handed to optimizer steps, never what a loader has fetched ahead.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
-from lhotse.dataset import DynamicBucketingSampler
 
+from sprachbund.data.masking import row_generator
 from sprachbund.errors import DataError
-from sprachbund.shapes import Array, Int
+from sprachbund.shapes import Array, Int, Shaped
 
 Plan = Sequence[Any]
 
@@ -28,6 +27,7 @@ class Cursor:
     batches: int = 0
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Batch plans of one kind of data."""
 
@@ -38,32 +38,51 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class CutStream:
-    """Cuts bucketed by duration (Lhotse's dynamic bucketing), at most `batch_seconds` a batch after padding."""
+    """Cuts bucketed by duration: a batch holds cuts of one bucket, at most `batch_seconds` after padding.
+
+    The buckets hold equally much speech, as those of Lhotse's samplers. Those themselves are not used, because their
+    order depends on the loader worker, and their batches may go over the limit.
+
+    Args:
+        cuts: all of a pass.
+        batch_seconds: a longer cut is a batch of its own.
+        seed: decides, with the epoch, the order.
+        num_buckets: at most.
+        shuffle: keep the order of the cuts, without buckets, where False.
+        crop_seconds: longer cuts count as this long, because the collator crops them.
+    """
 
     cuts: CutSet
     batch_seconds: float
     seed: int = 0
     num_buckets: int = 10
     shuffle: bool = True
+    crop_seconds: float = float("inf")
 
     def plans(self, epoch: int) -> Iterator[tuple[Cut, ...]]:
         """Batches of one pass; every cut stands in exactly one."""
-        with warnings.catch_warnings():
-            # Lhotse would rather have a lazy manifest; the metadata of the corpora here are small.
-            warnings.filterwarnings("ignore", message="You are using DynamicBucketingSampler with an eagerly read")
-            sampler = DynamicBucketingSampler(
-                self.cuts,
-                max_duration=self.batch_seconds,
-                num_buckets=self.num_buckets,
-                shuffle=self.shuffle,
-                seed=self.seed,
-                drop_last=False,
-                rank=0,
-                world_size=1,
-            )
-        sampler.set_epoch(epoch)
-        for batch in sampler:
-            yield tuple(batch)
+        cuts = list(self.cuts)
+        seconds = np.minimum(np.array([cut.duration for cut in cuts], dtype=np.float64), self.crop_seconds)
+        numbers = np.arange(len(cuts))
+        if not self.shuffle or not cuts:
+            batches = cut_into_batches(numbers, seconds, self.batch_seconds)
+        else:
+            generator = row_generator(self.seed, epoch, "", "order of cuts")
+            order = generator.permutation(numbers)
+            buckets = self._buckets(seconds)[order]
+            batches = []
+            for bucket in np.unique(buckets):
+                batches += cut_into_batches(order[buckets == bucket], seconds, self.batch_seconds)
+            batches = [batches[place] for place in generator.permutation(len(batches))]
+        for batch in batches:
+            yield tuple(cuts[number] for number in batch)
+
+    def _buckets(self, seconds: Shaped[Array, " cut"]) -> Shaped[Array, " cut"]:
+        """The bucket of each cut; cuts of one duration share theirs."""
+        lengths = np.sort(seconds)
+        shares = np.arange(1, self.num_buckets) * (lengths.sum() / self.num_buckets)
+        ends = np.searchsorted(lengths.cumsum(), shares).clip(max=len(lengths) - 1)
+        return np.searchsorted(np.unique(lengths[ends]), seconds)
 
 
 @dataclass(frozen=True)
@@ -75,7 +94,7 @@ class TextLine:
 
 
 class TextStream:
-    """Encoded lines, batched with lines of like length, at most `batch_tokens` a batch before padding.
+    """Encoded lines, batched with lines of like length, at most `batch_tokens` a batch after padding.
 
     Args:
         lines: token ids of each line, without sentence marks.
@@ -105,31 +124,44 @@ class TextStream:
 
     def plans(self, epoch: int) -> Iterator[tuple[TextLine, ...]]:
         """Batches of one pass; every line stands in exactly one."""
+        lengths = self._lengths + 2  # the sentence marks
         if not self.shuffle:
-            batches = self._cut(np.arange(len(self)))
+            batches = cut_into_batches(np.arange(len(self)), lengths, self.batch_tokens)
         else:
-            generator = np.random.default_rng((self.seed, epoch))
+            generator = row_generator(self.seed, epoch, "", "order of lines")
             order = generator.permutation(len(self))
-            lines_a_pool = max(1, self.POOL_BATCHES * self.batch_tokens // max(1, int(self._lengths.mean()) + 2))
+            lines_a_pool = max(1, self.POOL_BATCHES * self.batch_tokens * len(self) // max(1, int(lengths.sum())))
             batches = []
             for start in range(0, len(order), lines_a_pool):
                 pool = order[start : start + lines_a_pool]
-                batches += self._cut(pool[np.argsort(self._lengths[pool], kind="stable")])
-            generator.shuffle(batches)
+                pool = pool[np.argsort(lengths[pool], kind="stable")]
+                batches += cut_into_batches(pool, lengths, self.batch_tokens)
+            batches = [batches[place] for place in generator.permutation(len(batches))]
         for batch in batches:
             yield tuple(self.line(int(number)) for number in batch)
 
-    def _cut(self, numbers: Int[Array, " line"]) -> list[Int[Array, " part"]]:
-        """Cut an order of lines into batches whose padded size keeps to `batch_tokens`."""
-        batches, first, longest = [], 0, 0
-        for place, number in enumerate(numbers):
-            longest = max(longest, int(self._lengths[number]) + 2)
-            if place > first and longest * (place - first + 1) > self.batch_tokens:
-                batches.append(numbers[first:place])
-                first, longest = place, int(self._lengths[number]) + 2
-        if first < len(numbers):
-            batches.append(numbers[first:])
-        return batches
+
+def cut_into_batches(
+    order: Int[Array, " item"], sizes: Shaped[Array, " number"], limit: float
+) -> list[Int[Array, " part"]]:
+    """Cut an order of items into batches whose padded size (items times the largest) keeps to `limit`.
+
+    An item above the limit is a batch of its own.
+
+    Args:
+        order: numbers of the items.
+        sizes: of all items, by their numbers.
+        limit: of a batch.
+    """
+    batches, first, largest = [], 0, 0.0
+    for place, number in enumerate(order):
+        largest = max(largest, float(sizes[number]))
+        if place > first and largest * (place - first + 1) > limit:
+            batches.append(order[first:place])
+            first, largest = place, float(sizes[number])
+    if first < len(order):
+        batches.append(order[first:])
+    return batches
 
 
 def endless(stream: Stream, cursor: Cursor) -> Iterator[tuple[Plan, Cursor]]:

@@ -29,7 +29,7 @@ from sprachbund.tokens.units import RESERVOIR_FRAMES, UnitModel
 UNITS_FIELD = "units"
 FINGERPRINT_FIELD = "units_fingerprint"
 
-_MEND = "Label the manifest with `sprachbund label` and the unit model of this training."
+_MEND = "Label the manifest with `sprachbund tokens label` and the unit model of this training."
 
 
 def fit_units(cuts: CutSet, num_units: int, *, seed: int = 0, reservoir_frames: int = RESERVOIR_FRAMES) -> UnitModel:

@@ -55,13 +55,13 @@ def search_beam(scorer: Scorer, limits: Int[Tensor, " batch"], config: BeamConfi
     rule = AllowedTokens(eos=config.eos, min_tokens=config.min_tokens, forbidden=config.forbidden)
     ranker = LengthNormalized(config.length_penalty)
     finished = [Finished(config.num_best, ranker) for _ in range(len(limits))]
-    live = _start(limits)
+    live, limit_of = _start(limits), limits.tolist()
     while len(live.utterances):
         num_tokens = live.tokens.shape[1]
         log_probs = _checked(scorer.score(_last_tokens(live, config.start)))
         log_probs = rule.restrict(log_probs, num_tokens, limits[live.utterances])
         extensions = find_extensions(live, log_probs, config.beam)
-        kept = _settle(live, extensions, limits.tolist(), finished, config.eos)
+        kept = _settle(live, extensions, limit_of, finished, config.eos)
         live = _extend(live, extensions, kept)
         if len(live.utterances):
             scorer.reorder(extensions.rows[kept])

@@ -1,9 +1,10 @@
 """A model and its tokenizer as one thing that turns recordings into text."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -11,25 +12,38 @@ from sprachbund.decoding.attention import decode_attention
 from sprachbund.decoding.ctc import count_blanks, greedy_ctc
 from sprachbund.decoding.hypothesis import Hypothesis
 from sprachbund.decoding.roles import BeamConfig
-from sprachbund.lengths import frames_from_samples
+from sprachbund.errors import RecipeError
+from sprachbund.lengths import frames_from_samples, samples_per_frame
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.shapes import Array, Float, Tensor
-from sprachbund.signal.audio import read_audio
+from sprachbund.signal.audio import SAMPLING_RATE, read_audio
 from sprachbund.signal.features import normalize_waveform
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.tokens.vocabulary import BOS, EOS, PAD, UNK
 
 Source = Path | str | bytes
+Method = Literal["ctc", "attention"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodingConfig:
-    """How transcripts are searched for."""
+    """How transcripts are searched for.
 
-    method: Literal["ctc", "attention"] = "ctc"
+    Raises:
+        RecipeError: there is no such method.
+    """
+
+    method: Method = "ctc"
     beam: int = 5  # attention only
     length_penalty: float = 1.0  # attention only
+    tokens_per_second: float = 25.0  # attention only: longest transcript, faster than anyone spells
     batch_seconds: float = 120.0  # recordings decoded side by side, padding included
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise RecipeError(
+                "there is no such decoder", given=self.method, mend=f"Known are: {', '.join(get_args(Method))}."
+            )
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,9 @@ class Recognizer:
             beam = BeamConfig(
                 beam=config.beam,
                 length_penalty=config.length_penalty,
+                # A decoder that never ends must stop, but no recording is too long to be transcribed whole.
+                max_tokens=sys.maxsize,
+                max_tokens_per_frame=config.tokens_per_second * samples_per_frame() / SAMPLING_RATE,
                 eos=EOS,
                 start=EOS,
                 forbidden=tuple(self._specials),
@@ -118,7 +135,7 @@ class Recognizer:
 
 def _batches(lengths: Sequence[int], batch_seconds: float) -> list[list[int]]:
     """Numbers of recordings of like length, at most `batch_seconds` a batch after padding."""
-    limit, batches = batch_seconds * 16000, list[list[int]]()
+    limit, batches = batch_seconds * SAMPLING_RATE, list[list[int]]()
     for number in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
         if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= limit:
             batches[-1].append(number)

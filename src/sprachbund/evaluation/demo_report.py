@@ -36,10 +36,12 @@ _SYSTEM_NAMES: tuple[System, System] = ("pre-trained", "from scratch")
 _PAPER_HOURS = 960
 _PRETRAINING_FIGURES = (
     "loss",
-    "loss/masked_units",
-    "masked_accuracy",
-    "unmasked_accuracy",
-    "codebook_perplexity",
+    "loss/speech/masked_units",
+    "loss/text/text",
+    "speech/masked_accuracy",
+    "speech/unmasked_accuracy",
+    "text/token_accuracy",
+    "speech/codebook_perplexity",
     "gradient_norm",
     "audio_seconds_per_second",
 )

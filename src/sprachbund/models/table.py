@@ -26,7 +26,12 @@ def build_model(stored: StoredModel, where: str) -> SpeechT5:
     try:
         config = from_mapping(config_class, stored.config, where)
     except RecipeError as error:
-        raise CheckpointError(f"the configuration of this model cannot be used: {error}") from None
+        raise CheckpointError(
+            f"the configuration of this model cannot be used: {error.what}",
+            where=error.where,
+            given=error.given,
+            mend=error.mend or "Put back the config.json that was saved with the weights.",
+        ) from None
     if config.vocab_size != len(stored.tokenizer.vocabulary):
         raise CheckpointError(
             "the vocabulary does not match the weights",
@@ -34,7 +39,16 @@ def build_model(stored: StoredModel, where: str) -> SpeechT5:
             given=f"{len(stored.tokenizer.vocabulary)} symbols, the model has {config.vocab_size}",
             mend="Put back the tokenizer the model was trained with.",
         )
-    model = model_class(config)
+    try:
+        model = model_class(config)
+    except (ArithmeticError, AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        # Sizes that a person wrote into config.json and that no layer can have.
+        raise CheckpointError(
+            "no model can be built from this configuration",
+            where=where,
+            given=" ".join(str(error).split()),
+            mend="Put back the config.json that was saved with the weights.",
+        ) from None
     load_weights(model, dict(stored.weights), where)
     return model.eval()
 

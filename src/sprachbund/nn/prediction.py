@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sprachbund.nn.precision import single_precision
 from sprachbund.shapes import Float, Int, Tensor
 
 
@@ -32,7 +33,8 @@ class UnitPredictor(nn.Module):
         """A softmax over these logits is the distribution over units (HuBERT, equation 3)."""
         projected = F.normalize(self.projection(states).float(), dim=-1, eps=1e-8)
         embeddings = F.normalize(self.embeddings.float(), dim=-1, eps=1e-8)
-        return projected @ embeddings.T / self.temperature
+        with single_precision(states.device):
+            return projected @ embeddings.T / self.temperature
 
 
 def contrastive_logits(

@@ -239,25 +239,28 @@ class SpectrogramPrenet(nn.Module):
             frames: what the decoder has said so far, thinned by the reduction factor.
             speaker_embeddings: of any length; they are brought to length one.
             first: position of the first frame, when earlier ones are cached.
-            seed: of the dropout. Then it is the same in every row, so that a row does not depend on the others.
+            seed: of the dropout. Then it depends on the position alone, and is the same in every row.
             dropout_masks: what to multiply with after each layer, for comparison with other implementations.
         """
         states: Tensor = frames
-        generator = None if seed is None else torch.Generator(frames.device).manual_seed(seed)
         for index, layer in enumerate(self.layers):
             states = F.relu(layer(states))
             if dropout_masks is not None:
                 states = states * dropout_masks[index]
             elif self.dropout > 0.0:
-                states = states * self._dropout_mask(states, generator)
+                states = states * self._dropout_mask(states, first, None if seed is None else seed + index)
         states = self.positions(self.projection(states), first=first)
         if self.speaker is None or speaker_embeddings is None:
             return states
         speakers = F.normalize(speaker_embeddings)[:, None].expand(-1, states.shape[1], -1).to(states.dtype)
         return F.relu(self.speaker(torch.cat([states, speakers], dim=2)))
 
-    def _dropout_mask(self, states: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _dropout_mask(self, states: Tensor, first: int, seed: int | None) -> Tensor:
         keep = 1.0 - self.dropout
-        shape = states.shape if generator is None else (1, *states.shape[1:])
-        draws = torch.rand(shape, device=states.device, generator=generator)
-        return (draws < keep).to(states.dtype) / keep
+        if seed is None:
+            draws = torch.rand_like(states)
+        else:
+            # Drawn on the processor, frame after frame, so that a frame's draw depends on its position alone.
+            generator = torch.Generator().manual_seed(seed)
+            draws = torch.rand(first + states.shape[1], states.shape[2], generator=generator)[None, first:]
+        return (draws < keep).to(states) / keep

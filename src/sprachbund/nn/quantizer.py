@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sprachbund.nn.precision import single_precision
 from sprachbund.shapes import Bool, Float, Int, Tensor
 
 
@@ -89,7 +90,7 @@ class Quantizer(nn.Module):
             mean = distribution.mean(dim=(0, 1))
         else:
             share = (~padding_mask).float() / (~padding_mask).sum().clamp(min=1)
-            mean = torch.einsum("bfgc,bf->gc", distribution, share)
+            mean = (distribution * share[:, :, None, None]).sum(dim=(0, 1))
         return torch.exp(-(mean * torch.log(mean + 1e-7)).sum(dim=1)).sum()
 
 
@@ -169,6 +170,12 @@ class NearestQuantizer(Quantizer):
         noise: Float[Tensor, "draw code"] | None = None,
     ) -> Quantized:
         """See `Quantizer.forward`; nothing is random here."""
+        with single_precision(states.device):
+            return self._quantize(states, padding_mask)
+
+    def _quantize(
+        self, states: Float[Tensor, "batch frame dim"], padding_mask: Bool[Tensor, "batch frame"] | None
+    ) -> Quantized:
         parts = states.float().view(*states.shape[:2], self.num_groups, -1)  # -> batch frame group part
         codebook = self.codebook.float().view(self.num_groups, self.codes_per_group, -1)
         products = torch.einsum("bfgd,gcd->bfgc", parts, codebook)

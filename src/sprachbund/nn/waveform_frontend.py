@@ -1,13 +1,14 @@
 """The strided convolutions that turn a waveform into frames (wav2vec 2.0, section 2; HuBERT, section II-A)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from sprachbund.lengths import padding_mask_from_lengths
+from sprachbund.nn.precision import single_precision
 from sprachbund.shapes import Float, Int, Tensor
 
 ConvolutionShape = tuple[int, int, int]  # channels, kernel, stride
@@ -28,12 +29,35 @@ def masked_channel_norm(
     num_frames = values.shape[2]
     valid = ~padding_mask_from_lengths(lengths.clamp(max=num_frames), num_frames)
     share = valid.float() / lengths.clamp(min=1, max=num_frames)[:, None]  # -> batch frame, rows sum to one
-    single = values.float()
-    # A product with the shares is a weighted mean, and needs no masked copy of the values.
-    centred = single - single @ share[:, :, None]
-    variance = centred.square() @ share[:, :, None]  # -> batch channel 1
-    scale = torch.rsqrt(variance + eps) * weight.float()[None, :, None]
-    return torch.addcmul(bias.float()[None, :, None], centred, scale).to(values.dtype)
+    with single_precision(values.device):
+        result: Tensor = _MaskedNorm.apply(values.float(), share, weight.float(), bias.float(), eps)  # type: ignore[no-untyped-call]
+    return result.to(values.dtype)
+
+
+class _MaskedNorm(torch.autograd.Function):
+    """Written out because this is the largest tensor of a model: automatic differentiation takes twice the passes."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor, share: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        # A product with the shares is a weighted mean, and needs no masked copy of the values.
+        centred = values - values @ share[:, :, None]
+        variance = centred.square() @ share[:, :, None]  # -> batch channel 1
+        inverse = torch.rsqrt(variance + eps)
+        context.save_for_backward(centred, inverse, share, weight)
+        return torch.addcmul(bias[None, :, None], centred, inverse * weight[None, :, None])
+
+    @staticmethod
+    def backward(context: Any, *gradients: Any) -> tuple[Tensor, None, Tensor, Tensor, None]:
+        (gradient,) = gradients
+        centred, inverse, share, weight = context.saved_tensors
+        total = gradient.sum(dim=2, keepdim=True)
+        # The sum over frames of gradient times value, as a product of rows and columns.
+        product = (gradient[:, :, None] @ centred[:, :, :, None])[..., 0]  # -> batch channel 1
+        scale = inverse * weight[None, :, None]
+        # Through the mean and through the variance, in equal shares of the valid frames.
+        common = torch.addcmul(scale * total, centred, scale * inverse.square() * product)
+        inputs = torch.addcmul(gradient * scale, common, share[:, None], value=-1.0)
+        return inputs, None, (product * inverse).sum(dim=(0, 2)), total.sum(dim=(0, 2)), None
 
 
 class FrontendBlock(nn.Module):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from sprachbund.data.batch import TranscribedBatch
-from sprachbund.models.speecht5.model import EncodedSpeech, SpeechT5
+from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.speecht5.outputs import EncodedSpeech
 from sprachbund.objectives.loss import Figure, Loss, LossTerm
 from sprachbund.objectives.text import END, PADDING, ctc_loss, token_cross_entropy
 

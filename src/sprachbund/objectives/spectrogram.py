@@ -13,7 +13,7 @@ from sprachbund.data.spectrogram_targets import (
     trimmed_lengths,
 )
 from sprachbund.lengths import padding_mask_from_lengths
-from sprachbund.models.speecht5.model import Spectrogram
+from sprachbund.models.speecht5.outputs import Spectrogram
 from sprachbund.shapes import Float, Int, Tensor
 
 

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from sprachbund.data.batch import SpeechBatch
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import padding_mask_from_lengths
-from sprachbund.models.speecht5.model import Encoded, EncodedSpeech, SpeechT5
+from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.speecht5.outputs import Encoded, EncodedSpeech
 from sprachbund.nn.quantizer import Quantized
 from sprachbund.objectives.codebook import codebook_counts, codebook_figures, codebook_terms, require_codebook
 from sprachbund.objectives.loss import Figure, Loss, LossTerm

@@ -240,7 +240,7 @@ def load_tokenizer(folder: Path | str) -> TextTokenizer:
         "the tokenizer is of no known kind",
         where=folder / DESCRIPTION_FILE,
         given=f"kind {kind!r}, settings {settings!r}",
-        mend="Known are 'character' and 'sentencepiece'; write the folder anew with `sprachbund train-text`.",
+        mend="Known are 'character' and 'sentencepiece'; write the folder anew with `sprachbund tokens train-text`.",
     )
 
 
@@ -337,7 +337,7 @@ def _read_file(path: Path) -> bytes:
             "a file of the tokenizer cannot be read",
             where=path,
             given=error.strerror,
-            mend="Give a folder written by `sprachbund train-text`, or copy all of its files.",
+            mend="Give a folder written by `sprachbund tokens train-text`, or copy all of its files.",
         ) from error
 
 

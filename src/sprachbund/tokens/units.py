@@ -157,7 +157,7 @@ class UnitModel:
             VocabularyError: files are missing, truncated, foreign, or not of one model.
         """
         folder = Path(folder)
-        mend = "Give a folder written by `sprachbund fit-units`, or fit the unit model anew."
+        mend = "Give a folder written by `sprachbund tokens fit-units`, or fit the unit model anew."
         try:
             description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
             centroids = safetensors.numpy.load((folder / CENTROIDS_FILE).read_bytes())["centroids"]
@@ -255,7 +255,7 @@ def _hash_frames(identity: int, num_frames: int) -> Integer[Array, " frame"]:
 def _cluster(frames: Float[Array, "frame channel"], num_units: int, seed: int) -> Float[Array, "unit channel"]:
     """Mini-batch k-means as HuBERT's, but of five starts instead of twenty; always the same on one kind of machine."""
     from sklearn.cluster import MiniBatchKMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     if num_units < 1 or len(frames) < num_units:
         raise _too_few(len(frames), num_units)

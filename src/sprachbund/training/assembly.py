@@ -194,7 +194,7 @@ def _transcribable(cuts: CutSet, config: SpeechConfig, tokenizer: TextTokenizer,
 
 
 def _cut_stream(cuts: CutSet, config: SpeechConfig, seed: int) -> CutStream:
-    return CutStream(cuts, config.batch_seconds, seed, config.buckets)
+    return CutStream(cuts, config.batch_seconds, seed, config.buckets, crop_seconds=config.max_seconds)
 
 
 def _held_out_cuts(

@@ -52,18 +52,20 @@ def damage(path: Path) -> str | None:
             broken = archive.testzip()
     except FileNotFoundError:
         return "no such file"
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except Exception as error:  # a wrong byte in a header may look like any feature of archives
         return f"truncated or not a checkpoint: {error}"
     return f"its part {broken} is damaged" if broken else None
 
 
 def newest_sound_checkpoint(folder: Path, warn: Callable[[str], None]) -> Path | None:
-    """The newest checkpoint whose bytes are whole; each refused one is told to `warn` in a sentence."""
+    """The newest checkpoint that can be read; each refused one is told to `warn` in a sentence."""
     for path in list_checkpoints(folder):
-        problem = damage(path)
-        if problem is None:
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            warn(f"{path} is refused ({error.given or error.what}); the checkpoint before it is used.")
+        else:
             return path
-        warn(f"{path} is refused ({problem}); the checkpoint before it is used.")
     return None
 
 

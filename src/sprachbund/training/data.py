@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -55,6 +56,12 @@ class TrainingData(LightningDataModule):
     def val_dataloader(self) -> DataLoader[Micro]:
         """The held-out micro-batches."""
         return DataLoader(list(self.held_out), batch_size=None)  # type: ignore[arg-type]
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Steps and held-out micro-batches move themselves."""
+        if isinstance(batch, Step):
+            return batch.to(device)
+        return {name: part.to(device) for name, part in batch.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values for the checkpoint."""

@@ -34,6 +34,8 @@ class TrainingModule(LightningModule):
         self.objective, self.optimization, self.seed = objective, optimization, seed
         self.figures = Figures()
         self.validation = Figures()
+        # A model read from a folder is in evaluation mode, and Lightning leaves modes as they are.
+        self.train()
 
     def configure_optimizers(self) -> Adam:
         """Adam over every parameter that can learn."""
@@ -45,12 +47,6 @@ class TrainingModule(LightningModule):
             epsilon=config.epsilon,
             weight_decay=config.weight_decay,
         )
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Steps and validation micro-batches move themselves."""
-        if isinstance(batch, Step):
-            return batch.to(device)
-        return {name: part.to(device) for name, part in batch.items()}
 
     def training_step(self, step: Step, batch_idx: int) -> None:
         """One optimizer step."""

@@ -46,6 +46,10 @@ class SpeechConfig:
     min_seconds: float = 0.2
     buckets: int = 10
 
+    def __post_init__(self) -> None:
+        if self.batch_seconds <= 0 or self.max_seconds <= 0 or self.buckets < 1:
+            raise ValueError("batch_seconds and max_seconds are above 0, and there is at least 1 bucket")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextConfig:
@@ -90,6 +94,10 @@ class RunConfig:
     def __post_init__(self) -> None:
         if min(self.steps, self.accumulate, self.log_every, self.validate_every, self.checkpoint_every) < 1:
             raise ValueError("steps, accumulate and the *_every values are at least 1")
+        if self.keep_checkpoints < 1:
+            raise ValueError("keep_checkpoints is at least 1: without a checkpoint no run can be resumed")
+        if min(self.valid_clips, self.loader_workers, self.threads) < 0:
+            raise ValueError("valid_clips, loader_workers and threads are not negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +157,7 @@ def load_recipe(name: str, overrides: tuple[str, ...] = (), *, task: str | None 
     """
     plain = apply_overrides(_resolve(name, ()), overrides)
     given = plain.get("task")
-    if given not in _TASKS:
+    if not isinstance(given, str) or given not in _TASKS:
         raise RecipeError(
             "the key 'task' must name a task", where=name, given=given, mend=f"Write one of {list(_TASKS)}."
         )

@@ -185,6 +185,8 @@ def _fit(trainer: Trainer, module: TrainingModule, data: TrainingData, start: Pa
         # Lightning's advice on numbers of workers; recipes choose them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+        # Lightning's own use of what PyTorch has renamed.
+        warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
         trainer.fit(module, datamodule=data, ckpt_path=None if start is None else str(start))
 
 

@@ -94,7 +94,7 @@ def test_sources_that_lack_the_package_say_what_to_do(cache: Path, tmp_path: Pat
 
 def test_without_apt_the_way_by_hand_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages.shutil, "which", lambda _: None)
-    with pytest.raises(CorpusError, match="without apt-get.*--from"):
+    with pytest.raises(CorpusError, match=r"without apt-get.*--from"):
         fetch_packages([PACKAGE])
 
 

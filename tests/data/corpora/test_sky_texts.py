@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def test_the_prefix_code_is_complete() -> None:
     words = sorted(prefix_code())
     assert len(words) == 123
     assert sum(Fraction(1, 2 ** len(word)) for word in words) == 1
-    assert not any(later.startswith(word) for word, later in zip(words, words[1:], strict=False))
+    assert not any(later.startswith(word) for word, later in pairwise(words))
     assert len(set(prefix_code().values())) == 123
 
 

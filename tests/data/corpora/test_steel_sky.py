@@ -185,9 +185,9 @@ def test_short_and_empty_lines_are_not_usable() -> None:
 
 
 def test_numbers_are_spelled_in_every_text() -> None:
-    clip = to_clip(line(1, 7, "‘...requisition form SOS23.'"))
+    clip = to_clip(line(1, 7, "\u2018...requisition form SOS23.'"))
     assert clip.text == "requisition form sos twenty three"
-    assert line(1, 7, "‘...requisition form SOS23.'").normalized == "requisition form sos23"
+    assert line(1, 7, "\u2018...requisition form SOS23.'").normalized == "requisition form sos23"
     assert to_natural_text("WD40! 30 TRANSPORTROBOTER", "de") == "WD vierzig! dreißig Transportroboter"
 
 

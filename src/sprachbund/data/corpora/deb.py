@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -18,7 +18,12 @@ from sprachbund.errors import CorpusError
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _END = b"`\n"
-_EXPAND = {".xz": lzma.decompress, ".gz": gzip.decompress, ".bz2": bz2.decompress, ".tar": bytes}
+_EXPAND: dict[str, Callable[[bytes], bytes]] = {
+    ".xz": lzma.decompress,
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".tar": bytes,
+}
 _UNPACK = "Unpack the package yourself and pass the folder with --from."
 _MEND = "Download the package again; the file may be cut short."
 

@@ -66,7 +66,7 @@ def exclude_lines(text_path: Path, manifests: Sequence[Path]) -> int:
         DataError: a manifest is missing or damaged.
     """
     held_out = manifest_lines(manifests)
-    lines = text_path.read_text("utf-8").split("\n")[:-1]
+    lines = text_path.read_text("utf-8").removesuffix("\n").split("\n")
     kept = [line for line in lines if normalize_text(line) not in held_out]
     if len(kept) < len(lines):
         with write_atomically(text_path, "w") as handle:

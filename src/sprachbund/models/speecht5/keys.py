@@ -277,6 +277,12 @@ def _refuse_unknown(arguments: Mapping[str, Any]) -> None:
             given=0,
             mend="At least one layer can be used.",
         )
+    if arguments.get("latent_dim", 0) not in (0, arguments.get("encoder_embed_dim", 768)):
+        raise CheckpointError(
+            "the original argument 'latent_dim' asks for what this package does not have",
+            given=arguments["latent_dim"],
+            mend="Only codes as wide as the encoder can be mixed with its states.",
+        )
 
 
 def _conv_layers(expression: str | None) -> tuple[ConvolutionShape, ...]:

@@ -1,0 +1,90 @@
+"""``sprachbund info PATH``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def info(path: Annotated[Path, typer.Argument(help="A model folder, run, checkpoint, manifest or recording.")]) -> None:
+    """Say what a model folder, run, checkpoint, manifest or recording is."""
+    for name, value in describe(path).items():
+        typer.echo(f"{name:<14}{value}")
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Facts about `path` by name.
+
+    Raises:
+        SprachbundError: it is missing or damaged.
+    """
+    if (path / "checkpoints").is_dir() or (path / "metrics.jsonl").is_file():
+        return _describe_run(path)
+    if path.is_dir():
+        return _describe_model(path)
+    if path.suffix == ".ckpt":
+        return _describe_checkpoint(path)
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        return _describe_manifest(path)
+    return _describe_recording(path)
+
+
+def _describe_model(path: Path) -> dict[str, Any]:
+    from sprachbund.checkpoints.store import load_model
+    from sprachbund.models.table import build_model
+
+    stored = load_model(path)
+    model = build_model(stored, where=str(path))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return {
+        "kind": f"model folder, {stored.kind}",
+        "parameters": f"{parameters / 1e6:.1f} million",
+        "vocabulary": f"{len(stored.tokenizer.vocabulary)} symbols, {stored.tokenizer.vocabulary.fingerprint()[:16]}",
+        **stored.facts,
+    }
+
+
+def _describe_run(path: Path) -> dict[str, Any]:
+    from sprachbund.training.checkpointing import damage, list_checkpoints
+
+    checkpoints = {kept.name: damage(kept) or "sound" for kept in list_checkpoints(path / "checkpoints")}
+    state = f"finished, {path / 'model'}" if (path / "model").is_dir() else "not finished: go on with --resume"
+    return {"kind": "run", "state": state, **checkpoints}
+
+
+def _describe_checkpoint(path: Path) -> dict[str, Any]:
+    from sprachbund.training.checkpointing import read_checkpoint
+
+    content = read_checkpoint(path)
+    data = content.get("TrainingData", {})
+    places = {name: f"pass {epoch}, batch {batches}" for name, (epoch, batches) in data.get("cursors", {}).items()}
+    return {"kind": "training checkpoint", "steps": content.get("global_step"), **places}
+
+
+def _describe_manifest(path: Path) -> dict[str, Any]:
+    from sprachbund.data.manifest import read_cuts
+
+    cuts = list(read_cuts(path))
+    texts = [supervision.text for cut in cuts for supervision in cut.supervisions if supervision.text]
+    return {
+        "kind": "manifest",
+        "cuts": len(cuts),
+        "minutes": f"{sum(cut.duration for cut in cuts) / 60:.2f}",
+        "words": sum(len(text.split()) for text in texts),
+        "units": sorted({(cut.custom or {}).get("units_fingerprint", "none")[:16] for cut in cuts}),
+    }
+
+
+def _describe_recording(path: Path) -> dict[str, Any]:
+    from sprachbund.signal.audio import probe_audio
+
+    audio = probe_audio(path)
+    return {
+        "kind": "recording",
+        "seconds": f"{audio.duration:.3f}",
+        "rate": f"{audio.sampling_rate} Hz",
+        "channels": audio.num_channels,
+    }

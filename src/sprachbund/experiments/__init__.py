@@ -1,0 +1,1 @@
+"""Whole experiments as plans of stages: from corpora to a report."""

@@ -1,0 +1,34 @@
+"""Pictures of one clip: where the decoder looked while it spelled, and what the units stand for."""
+
+from typing import Any
+
+import torch
+
+from sprachbund.data.collate import transcript_of
+from sprachbund.data.units import load_units, read_waveform
+from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.evaluation.plots import plot_attention, plot_units
+from sprachbund.signal.features import log_mel
+from sprachbund.tokens.units import UnitModel
+from sprachbund.tokens.vocabulary import EOS
+
+
+@torch.no_grad()
+def draw_attention(recognizer: Recognizer, cut: Any) -> bytes:
+    """The last decoder layer's attention, mean over heads, while the decoder is fed the reference."""
+    model, tokenizer = recognizer.model, recognizer.tokenizer
+    memory = model.encode_speech(*recognizer.collate([read_waveform(cut)]))
+    ids = tokenizer.encode(transcript_of(cut))
+    states = model.text_decoder_prenet(torch.tensor([[EOS, *ids]], device=memory.states.device))
+    layers = model.decoder(states, memory.states, memory.padding_mask, need_weights=True).weights
+    weights = layers[-1][0].mean(dim=0).float().cpu().numpy()  # head token frame -> token frame
+    symbols = [*(tokenizer.vocabulary.symbol_of(index) for index in ids), "</s>"]
+    return plot_attention(weights, symbols, title=transcript_of(cut))
+
+
+def draw_units(cut: Any, units: UnitModel) -> bytes:
+    """Waveform, spectrogram and units of a labelled cut on one time axis."""
+    waveform = read_waveform(cut)
+    labels = load_units(cut, units.fingerprint)
+    title = transcript_of(cut)
+    return plot_units(waveform, labels, log_mel(waveform), label_rate=units.label_rate, title=title)

@@ -1,0 +1,49 @@
+"""Decoding whole manifests and scoring the result."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sprachbund.data.collate import transcript_of
+from sprachbund.data.units import read_waveform
+from sprachbund.decoding.recognizer import DecodingConfig, Recognizer
+
+
+@dataclass(frozen=True)
+class DecodedManifest:
+    """Hypotheses beside their references, in the order of the manifest."""
+
+    ids: tuple[str, ...]
+    references: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+    blank_rate: float  # over all frames
+    audio_seconds: float
+    decoding_seconds: float
+
+
+def decode_cuts(
+    recognizer: Recognizer, cuts: Sequence[Any], config: DecodingConfig, at_once: int = 256
+) -> DecodedManifest:
+    """Decode cuts with one transcript each, `at_once` in memory at a time.
+
+    Raises:
+        DataError: a cut without a transcript.
+        AudioError: a recording that cannot be read.
+    """
+    references = tuple(transcript_of(cut) for cut in cuts)
+    started, hypotheses, frames, blanks = time.perf_counter(), list[str](), 0, 0.0
+    for first in range(0, len(cuts), at_once):
+        waveforms = [read_waveform(cut) for cut in cuts[first : first + at_once]]
+        for transcript in recognizer.transcribe_waveforms(waveforms, config):
+            hypotheses.append(transcript.text)
+            frames += transcript.num_frames
+            blanks += transcript.blank_rate * transcript.num_frames
+    return DecodedManifest(
+        ids=tuple(cut.id for cut in cuts),
+        references=references,
+        hypotheses=tuple(hypotheses),
+        blank_rate=blanks / max(frames, 1),
+        audio_seconds=float(sum(cut.duration for cut in cuts)),
+        decoding_seconds=time.perf_counter() - started,
+    )

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+import tiny
+from commands import assert_refused, fingerprints, run_command
+from sprachbund.data.manifest import read_cuts
+from sprachbund.decoding.recognizer import DecodingConfig
+from sprachbund.evaluation.evaluate import load_evaluation
+from sprachbund.serving.load import load
+from sprachbund.serving.manifests import decode_cuts
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluate")
+    tiny.write_model_folder(folder / "model", 2, share_ctc_embeddings=False)
+    tiny.write_corpus(folder / "corpus", 4)
+    return folder
+
+
+def test_figures_are_said_and_written(workplace: Path, tmp_path: Path):
+    manifest = workplace / "corpus" / "clip.jsonl.gz"
+    outcome = run_command("evaluate", workplace / "model", manifest, "--out", tmp_path / "figures" / "test")
+    assert (outcome.code, outcome.err) == (0, "")
+    for word in ("word error rate", "character error", "seconds of speech a second", "clips              4"):
+        assert word in outcome.out
+    result = load_evaluation(tmp_path / "figures" / "test")
+    cuts = list(read_cuts(manifest))
+    decoded = decode_cuts(load(workplace / "model"), cuts, DecodingConfig())
+    assert tuple(clip.hypothesis for clip in result.clips) == decoded.hypotheses
+    assert tuple(clip.reference for clip in result.clips) == tiny.TEXTS[:4]
+    assert result.seconds == pytest.approx(decoded.audio_seconds)
+    assert result.blank_rate == pytest.approx(decoded.blank_rate)
+    errors = sum(clip.words.errors for clip in result.clips)
+    assert f"{errors} errors in {sum(len(text.split()) for text in tiny.TEXTS[:4])}" in outcome.out
+
+
+def test_the_decoder_can_be_chosen(workplace: Path, tmp_path: Path):
+    manifest = workplace / "corpus" / "clip.jsonl.gz"
+    arguments = ("evaluate", workplace / "model", manifest, "--out", tmp_path / "attention")
+    assert run_command(*arguments, "--decoder", "attention", "--beam", 2).code == 0
+    decoded = decode_cuts(
+        load(workplace / "model"), list(read_cuts(manifest)), DecodingConfig(method="attention", beam=2)
+    )
+    assert tuple(clip.hypothesis for clip in load_evaluation(tmp_path / "attention").clips) == decoded.hypotheses
+
+
+def test_nothing_is_written_where_it_cannot_be_done(workplace: Path, tmp_path: Path):
+    model, manifest = workplace / "model", workplace / "corpus" / "clip.jsonl.gz"
+    silent = tiny.write_corpus(tmp_path / "silent", 2, texts=False)
+    before = fingerprints(tmp_path)
+    out = ("--out", tmp_path / "figures")
+    assert_refused(run_command("evaluate", model, silent, *out), "exactly one transcript", "clip-000")
+    assert_refused(run_command("evaluate", model, tmp_path / "none.jsonl", *out), "does not exist", "none.jsonl")
+    assert_refused(run_command("evaluate", tmp_path, manifest, *out), "not a model folder")
+    assert_refused(run_command("evaluate", model, manifest, *out, "--decoder", "best"), "no such decoder", "best")
+    assert fingerprints(tmp_path) == before
+
+
+def test_a_file_in_the_place_of_the_figures_is_kept(workplace: Path, tmp_path: Path):
+    (tmp_path / "figures").write_text("mine")
+    manifest = workplace / "corpus" / "clip.jsonl.gz"
+    outcome = run_command("evaluate", workplace / "model", manifest, "--out", tmp_path / "figures")
+    assert_refused(outcome, "figures", "Check the path")
+    assert (tmp_path / "figures").read_text() == "mine"

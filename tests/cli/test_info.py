@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny
+from commands import assert_refused, run_command
+from sprachbund.cli.info import describe
+from sprachbund.signal.audio import write_audio
+
+
+def test_a_model_folder(tmp_path: Path):
+    facts = describe(tiny.write_model_folder(tmp_path / "model"))
+    parameters = sum(parameter.numel() for parameter in tiny.tiny_model().parameters())
+    vocabulary = tiny.character_tokenizer().vocabulary
+    assert facts["kind"] == "model folder, speecht5"
+    assert facts["parameters"] == f"{parameters / 1e6:.1f} million"
+    assert facts["vocabulary"] == f"{len(vocabulary)} symbols, {vocabulary.fingerprint()[:16]}"
+    assert facts["stage"] == "recognition"
+
+
+def test_a_manifest(tmp_path: Path):
+    units = tiny.unit_model()
+    plain, labelled = tiny.write_corpus(tmp_path, 3), tiny.write_corpus(tmp_path, 2, units=units, name="labelled")
+    facts = describe(plain)
+    assert (facts["kind"], facts["cuts"], facts["units"]) == ("manifest", 3, ["none"])
+    assert facts["words"] == sum(len(text.split()) for text in tiny.TEXTS[:3])
+    assert facts["minutes"] == f"{sum(tiny.clip_samples(3)) / 16_000 / 60:.2f}"
+    assert describe(labelled)["units"] == [units.fingerprint[:16]]
+
+
+def test_a_recording(tmp_path: Path):
+    write_audio(tmp_path / "clip.flac", tiny.tone(12_000), 48_000)
+    facts = describe(tmp_path / "clip.flac")
+    assert facts == {"kind": "recording", "seconds": "0.250", "rate": "48000 Hz", "channels": 1}
+
+
+def write_checkpoint(path: Path, step: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"global_step": step, "TrainingData": {"next_step": step, "cursors": {"speech": [2, 5]}}}, path)
+
+
+def test_a_run_and_its_checkpoints(tmp_path: Path):
+    run = tmp_path / "run"
+    for step in (3, 6):
+        write_checkpoint(run / "checkpoints" / f"step-{step:08d}.ckpt", step)
+    newest = run / "checkpoints" / "step-00000006.ckpt"
+    assert describe(newest) == {"kind": "training checkpoint", "steps": 6, "speech": "pass 2, batch 5"}
+    content = newest.read_bytes()
+    newest.write_bytes(content[: len(content) // 2])
+    facts = describe(run)
+    assert facts["kind"] == "run"
+    assert "--resume" in facts["state"]
+    assert list(facts)[2:] == ["step-00000006.ckpt", "step-00000003.ckpt"]
+    assert "truncated" in facts["step-00000006.ckpt"]
+    assert facts["step-00000003.ckpt"] == "sound"
+    assert_refused(run_command("info", newest), "checkpoint cannot be used", "step-00000006.ckpt", "truncated")
+    tiny.write_model_folder(run / "model")
+    assert describe(run)["state"].startswith("finished")
+
+
+def test_lines_are_printed(tmp_path: Path):
+    write_audio(tmp_path / "clip.wav", tiny.tone(1600))
+    outcome = run_command("info", tmp_path / "clip.wav")
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[0].split() == ["kind", "recording"]
+    assert "seconds       0.100" in outcome.out
+
+
+@pytest.mark.parametrize("name", ["nothing", "nothing.ckpt", "nothing.jsonl.gz", "nothing.wav", "folder"])
+def test_what_is_missing_or_nothing_known(tmp_path: Path, name: str):
+    (tmp_path / "folder").mkdir()
+    assert_refused(run_command("info", tmp_path / name), name)

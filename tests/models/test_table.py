@@ -1,0 +1,101 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tiny
+from sprachbund.checkpoints.store import StoredModel, load_model
+from sprachbund.errors import CheckpointError
+from sprachbund.models.table import MODELS, build_model, load_weights
+from sprachbund.tokens.text import CharacterTokenizer
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredModel:
+    return load_model(tiny.write_model_folder(tmp_path_factory.mktemp("table") / "model"))
+
+
+def with_config(stored: StoredModel, **values: Any) -> StoredModel:
+    return replace(stored, config={**stored.config, **values})
+
+
+def test_the_model_computes_what_the_saved_one_did(stored: StoredModel):
+    built, model = build_model(stored, "here"), tiny.tiny_model()
+    assert not built.training
+    assert built.config == model.config
+    waveforms, lengths = torch.from_numpy(tiny.tone(8000))[None], torch.tensor([8000])
+    with torch.no_grad():
+        ours = built.ctc_logits(built.encode_speech(waveforms, lengths))
+        theirs = model.ctc_logits(model.encode_speech(waveforms, lengths))
+    assert torch.equal(ours, theirs)
+
+
+def test_tied_weights_are_tied_again(stored: StoredModel):
+    model = build_model(stored, "here")
+    assert model.text_head.weight is model.text_prenet.embedding.weight
+    assert model.text_decoder_prenet.embedding is model.text_prenet.embedding
+
+
+def test_every_kind_has_a_config_and_a_model():
+    for name, (config_class, model_class) in MODELS.items():
+        assert config_class.__name__ == f"{model_class.__name__}Config", name
+
+
+def test_an_unknown_kind_names_the_nearest(stored: StoredModel):
+    with pytest.raises(CheckpointError, match=r"unknown kind of model in here.*speecht6.*Did you mean 'speecht5'"):
+        build_model(replace(stored, kind="speecht6"), "here")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"vocab_sise": 3}, "vocab_sise.*Did you mean 'vocab_size'"),
+        ({"vocab_size": "many"}, "value of 'vocab_size' cannot be used"),
+        ({"codebook_groups": 7}, "codebook_groups"),
+        ({"encoder": {"dim": 33, "num_heads": 2}}, "num_heads"),
+        ({"conv_layers": []}, "no model can be built from this configuration.*Put back"),
+        ({"mel_prenet_dim": -3}, "no model can be built from this configuration.*Put back"),
+        ({"codebook_groups": 0}, "configuration"),
+    ],
+)
+def test_a_configuration_that_no_model_has(stored: StoredModel, values: dict[str, Any], told: str):
+    with pytest.raises(CheckpointError, match=told):
+        build_model(with_config(stored, **values), "here")
+
+
+def test_a_vocabulary_of_another_size(stored: StoredModel):
+    other = CharacterTokenizer.train(["other letters"])
+    with pytest.raises(CheckpointError, match=r"vocabulary does not match the weights in here.*symbols.*Put back"):
+        build_model(replace(stored, tokenizer=other), "here")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (
+            {"unit_dim": 8},
+            r"3 weights do not fit .*first of them unit_predictor\S+ in here.*16\).*wants \(.*8\)",
+        ),
+        ({"num_speakers": 3}, r"weights do not fit .*given: missing, the model wants \("),
+        ({"has_unit_prediction": False}, r"weights do not fit .*wants none"),
+    ],
+)
+def test_weights_of_another_model(stored: StoredModel, config: dict[str, Any], told: str):
+    with pytest.raises(CheckpointError, match=told):
+        build_model(with_config(stored, **config), "here")
+
+
+def test_a_refused_model_keeps_its_weights():
+    linear = torch.nn.Linear(2, 3)
+    before = {name: weight.clone() for name, weight in linear.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"1 weights do not fit the model, first of them bias"):
+        load_weights(linear, {"weight": torch.ones(3, 2), "bias": torch.ones(2)}, "here")
+    assert all(torch.equal(before[name], weight) for name, weight in linear.state_dict().items())
+
+
+def test_a_moved_folder_builds_the_same_model(stored: StoredModel, tmp_path: Path):
+    moved = tiny.write_model_folder(tmp_path / "a").rename(tmp_path / "b")
+    ours, theirs = build_model(load_model(moved), "b").state_dict(), build_model(stored, "a").state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

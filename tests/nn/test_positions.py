@@ -1,0 +1,93 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from sprachbund.nn.positions import (
+    ConvolutionalPositions,
+    ScaledSinusoids,
+    blocked_sinusoids,
+    interleaved_sinusoids,
+    relative_bias,
+)
+
+
+def test_both_sinusoids_are_the_original_tables(golden):
+    tables = load_file(golden / "preprocess" / "positional_tables" / "io.safetensors")
+    compared = 0
+    for name, table in tables.items():
+        if name.startswith("out.fairseq_sinusoid_pad1_dim"):
+            numbers = torch.arange(2, len(table))  # rows 0 and 1 belong to no position
+            ours, theirs = blocked_sinusoids(numbers, table.shape[1]), table[2:]
+        elif name.startswith("out.espnet_pe_dim"):
+            table = table.reshape(-1, table.shape[-1])
+            ours, theirs = interleaved_sinusoids(torch.arange(len(table)), table.shape[1]), table
+        else:
+            continue
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+        compared += 1
+    assert compared >= 2
+
+
+def test_scaled_sinusoids_continue_where_the_cache_ended():
+    positions = ScaledSinusoids(0.0, initial_scale=0.5)
+    states = torch.randn(2, 9, 6)
+    whole = positions(states)
+    torch.testing.assert_close(positions(states[:, 4:], first=4), whole[:, 4:])
+    torch.testing.assert_close(whole - states, (0.5 * interleaved_sinusoids(torch.arange(9), 6)).expand(2, -1, -1))
+
+
+def test_unscaled_sinusoids_scale_the_states():
+    states = torch.randn(1, 3, 4)
+    positions = ScaledSinusoids(0.0, initial_scale=None)
+    assert not list(positions.parameters())
+    torch.testing.assert_close(positions(states), 2 * states + interleaved_sinusoids(torch.arange(3), 4))
+
+
+@pytest.mark.parametrize("kernel", [4, 5])
+def test_convolutional_positions_are_a_weight_normalised_convolution(kernel):
+    torch.manual_seed(0)
+    ours = ConvolutionalPositions(6, kernel, 2)
+    with torch.no_grad():
+        ours.weight_gain.mul_(torch.rand_like(ours.weight_gain) + 0.5)
+        ours.bias.normal_()
+    plain = torch.nn.Conv1d(6, 6, kernel, padding=kernel // 2, groups=2)
+    theirs = torch.nn.utils.parametrizations.weight_norm(plain, dim=2)
+    with torch.no_grad():
+        theirs.parametrizations.weight.original0.copy_(ours.weight_gain)
+        theirs.parametrizations.weight.original1.copy_(ours.weight_direction)
+        theirs.bias.copy_(ours.bias)
+    states = torch.randn(2, 9, 6)
+    expected = torch.nn.functional.gelu(theirs(states.transpose(1, 2))[:, :, :9]).transpose(1, 2)
+    torch.testing.assert_close(ours(states), expected)
+
+
+def test_gains_begin_as_the_norms():
+    positions = ConvolutionalPositions(6, 4, 2)
+    torch.testing.assert_close(positions.weight_gain, positions.weight_direction.norm(dim=(0, 1), keepdim=True))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    num_queries=st.integers(1, 12),
+    past=st.integers(0, 9),
+    future=st.integers(0, 9),
+    max_distance=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_relative_bias_is_the_gathered_table(num_queries, past, future, max_distance, seed):
+    torch.manual_seed(seed)
+    num_keys = past + num_queries + future
+    queries = torch.randn(2, 3, num_queries, 4)
+    table = torch.randn(2 * max_distance, 4)
+    distance = torch.arange(past, past + num_queries)[:, None] - torch.arange(num_keys)[None]
+    vectors = table[distance.clamp(-max_distance, max_distance - 1) + max_distance]  # -> query key dim
+    expected = torch.einsum("bhqd,qkd->bhqk", queries, vectors)
+    torch.testing.assert_close(relative_bias(queries, table, num_keys, past), expected)
+
+
+def test_relative_bias_teaches_the_table():
+    queries, table = torch.randn(1, 2, 5, 4), torch.randn(6, 4, requires_grad=True)
+    relative_bias(queries, table, 5, 0).square().sum().backward()
+    assert (table.grad.abs().sum(dim=1) > 0).all()

@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sprachbund.nn.transformer import DecoderStack, EncoderStack, StackConfig
+
+CONFIG = StackConfig(dim=16, ffn_dim=20, num_layers=2, num_heads=4, max_relative_distance=3, layerdrop=0.0)
+NORMS = pytest.mark.parametrize("norm_first", [False, True])
+
+
+def shaken(module):
+    """Norms that are not the identity, so that their places show."""
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.add_(0.2 * torch.randn_like(weight))
+    return module.eval()
+
+
+def mask(lengths: list[int]) -> torch.Tensor:
+    return torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None]
+
+
+@NORMS
+def test_encoder_layers_do_what_the_paper_writes(norm_first):
+    """Residuals, norms and relative positions of a stack, written out."""
+    torch.manual_seed(0)
+    stack = shaken(EncoderStack(replace(CONFIG, norm_first=norm_first)))
+    states = torch.randn(2, 5, 16)
+    expected = states if norm_first else stack.norm(states)
+    for layer in stack.layers:
+        attention, norm, final = layer.attention, layer.attention_norm, layer.final_norm
+        table = stack.relative.table.weight
+
+        def attend(inner, table, attention=attention):
+            queries = attention._split(attention.query(inner)) * 0.5
+            keys, values = attention.project_memory(inner)
+            distance = torch.arange(5)[:, None] - torch.arange(5)[None]
+            vectors = table[distance.clamp(-3, 2) + 3]
+            logits = queries @ keys.transpose(2, 3) + torch.einsum("bhqd,qkd->bhqk", queries, vectors)
+            return attention._join(logits.softmax(dim=3) @ values)
+
+        if norm_first:
+            expected = expected + attend(norm(expected), layer.relative_norm(table))
+            expected = expected + layer.feed_forward(final(expected))
+        else:
+            expected = norm(expected + attend(expected, table))
+            expected = final(expected + layer.feed_forward(expected))
+    if norm_first:
+        expected = stack.norm(expected)
+    torch.testing.assert_close(stack(states, None), expected, rtol=1e-5, atol=1e-5)
+
+
+@NORMS
+def test_encoding_ignores_padding(norm_first):
+    torch.manual_seed(0)
+    stack = shaken(EncoderStack(replace(CONFIG, norm_first=norm_first)))
+    lengths = [6, 3, 1]
+    states = torch.randn(3, 6, 16)
+    batched = stack(states, mask(lengths))
+    for row, length in enumerate(lengths):
+        alone = stack(states[row : row + 1, :length], mask([length]))
+        torch.testing.assert_close(batched[row, :length], alone[0], rtol=1e-5, atol=1e-5)
+        assert not batched[row, length:].any()
+
+
+def test_padding_can_be_kept():
+    torch.manual_seed(0)
+    stack = EncoderStack(CONFIG, keeps_padding=True).eval()
+    assert stack(torch.randn(2, 4, 16), mask([4, 2]))[1, 2:].abs().min() > 0
+
+
+@NORMS
+def test_unused_norms_are_frozen(norm_first):
+    stack = EncoderStack(replace(CONFIG, norm_first=norm_first))
+    stack(torch.randn(1, 4, 16), None).square().sum().backward()
+    for layer in stack.layers:
+        assert layer.relative_norm.weight.requires_grad == norm_first
+        assert (layer.relative_norm.weight.grad is not None) == norm_first
+    decoder = DecoderStack(replace(CONFIG, norm_first=norm_first), 16, unused_head_dim=4)
+    assert not any(p.requires_grad for name, p in decoder.named_parameters() if "unused" in name)
+    assert sum("unused" in name for name, _ in decoder.named_parameters()) == 5
+
+
+def test_a_stack_can_do_without_relative_positions():
+    stack = EncoderStack(replace(CONFIG, max_relative_distance=None))
+    assert not [name for name, _ in stack.named_parameters() if "relative" in name]
+    # Without positions, the order of the states does not matter.
+    states = torch.randn(1, 5, 16)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    torch.testing.assert_close(stack.eval()(states[:, order], None), stack(states, None)[:, order])
+
+
+@NORMS
+def test_the_decoder_looks_back_and_not_ahead(norm_first):
+    torch.manual_seed(0)
+    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10))
+    assert (stack.norm is not None) == norm_first
+    memory, states = torch.randn(2, 6, 10), torch.randn(2, 5, 16)
+    changed = states.clone()
+    changed[:, 3:] += torch.randn(2, 2, 16)
+    first, second = (stack(x, memory, mask([6, 2])).states for x in (states, changed))
+    torch.testing.assert_close(first[:, :3], second[:, :3])
+    assert not torch.allclose(first[:, 3:], second[:, 3:], atol=1e-2)
+
+
+@NORMS
+def test_the_decoder_ignores_padded_memory(norm_first):
+    torch.manual_seed(0)
+    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10))
+    memory, states = torch.randn(2, 6, 10), torch.randn(2, 5, 16)
+    result = stack(states, memory, mask([6, 2]), need_weights=True)
+    alone = stack(states[1:], memory[1:, :2], None, need_weights=True)
+    torch.testing.assert_close(result.states[1:], alone.states, rtol=1e-5, atol=1e-5)
+    assert len(result.weights) == 2
+    for batched, single in zip(result.weights, alone.weights, strict=True):
+        torch.testing.assert_close(batched[1:, :, :, :2], single, rtol=1e-5, atol=1e-5)
+        assert not batched[1:, :, :, 2:].any()
+
+
+@NORMS
+def test_steps_with_a_cache_are_the_whole(norm_first):
+    torch.manual_seed(0)
+    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10))
+    memory, states = torch.randn(2, 6, 10), torch.randn(2, 5, 16)
+    whole = stack(states, memory, mask([6, 2]), need_weights=True)
+    cache = stack.start_cache(memory, mask([6, 2]))
+    pieces = [stack.step(states[:, i : i + 1], cache, need_weights=True) for i in range(5)]
+    torch.testing.assert_close(torch.cat([p.states for p in pieces], dim=1), whole.states, rtol=1e-5, atol=1e-5)
+    looked = torch.cat([p.weights[1] for p in pieces], dim=2)
+    torch.testing.assert_close(looked, whole.weights[1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu", "silu", "tanh", "linear"])
+def test_every_activation_runs(activation):
+    stack = EncoderStack(replace(CONFIG, activation=activation))
+    assert stack(torch.randn(1, 3, 16), None).isfinite().all()
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match="num_heads"):
+        StackConfig(dim=10, num_heads=3)

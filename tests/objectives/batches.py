@@ -1,0 +1,124 @@
+"""Batches for tests of objectives, and their rows one by one."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.speecht5.sizes import NUM_UNITS, SPEAKER_DIM, VOCAB_SIZE, build
+from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.lengths import frames_from_samples
+from sprachbund.models.speecht5.model import SpeechT5
+
+SAMPLES = (4000, 2700, 1800)
+NUM_MELS = 5
+
+
+def quiet_model(**changes: Any) -> SpeechT5:
+    """A model without anything random in training, but for the codes."""
+    config = build().config
+    stack = replace(config.encoder, dropout=0.0, attention_dropout=0.0)
+    rates = {
+        "dropout": 0.0,
+        "encoder_position_dropout": 0.0,
+        "decoder_position_dropout": 0.0,
+        "mel_prenet_dropout": 0.0,
+        "postnet_dropout": 0.0,
+    }
+    return build(**({"encoder": stack, "decoder": stack, "num_speakers": None} | rates | changes))
+
+
+def speech_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0) -> SpeechBatch:
+    generator = torch.Generator().manual_seed(seed)
+    frames = [frames_from_samples(length) for length in samples]
+    mels = [length // 256 for length in samples]
+    rows, width = len(samples), max(frames)
+    units = torch.randint(4, NUM_UNITS, (rows, width), generator=generator)
+    units[padding(frames)] = 1
+    return SpeechBatch(
+        ids=tuple(f"cut-{row}" for row in range(rows)),
+        waveforms=torch.randn(rows, max(samples), generator=generator).masked_fill(padding(samples), 0.0),
+        waveform_lengths=torch.tensor(samples),
+        units=units,
+        time_mask=(torch.rand(rows, width, generator=generator) < 0.5) & ~padding(frames),
+        mels=torch.randn(rows, max(mels), NUM_MELS, generator=generator).masked_fill(padding(mels)[..., None], 0.0),
+        mel_lengths=torch.tensor(mels),
+        speaker_embeddings=torch.randn(rows, SPEAKER_DIM, generator=generator),
+        codebook_positions=torch.rand(width, generator=generator) < 0.3,
+        seed=seed,
+    )
+
+
+def text_batch(lengths: tuple[int, ...] = (7, 5, 3), seed: int = 0) -> TextBatch:
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.randint(4, VOCAB_SIZE, (len(lengths), max(lengths) + 2), generator=generator)
+    targets[:, 0] = 0
+    for row, length in zip(targets, lengths, strict=True):
+        row[length + 1], row[length + 2 :] = 2, 1
+    tokens = targets.clone()
+    tokens[:, 1] = 4
+    sizes = torch.tensor(lengths) + 2
+    return TextBatch(
+        ids=tuple(f"line-{row}" for row in range(len(lengths))),
+        tokens=tokens,
+        token_lengths=sizes,
+        decoder_input=torch.cat([torch.full((len(lengths), 1), 2), targets[:, :-1]], dim=1),
+        targets=targets,
+        target_lengths=sizes,
+        codebook_positions=torch.rand(tokens.shape[1], generator=generator) < 0.4,
+        seed=seed,
+    )
+
+
+def transcribed_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0) -> TranscribedBatch:
+    speech = speech_batch(samples, seed)
+    text = text_batch(tuple(5 - row for row in range(len(samples))), seed)
+    targets = text.targets[:, 1:]
+    return TranscribedBatch(
+        ids=speech.ids,
+        waveforms=speech.waveforms,
+        waveform_lengths=speech.waveform_lengths,
+        time_mask=speech.time_mask,
+        channel_mask=torch.rand(len(samples), 24, generator=torch.Generator().manual_seed(seed)) < 0.2,
+        decoder_input=torch.cat([torch.full((len(samples), 1), 2), targets[:, :-1]], dim=1),
+        targets=targets,
+        target_lengths=text.target_lengths - 1,
+    )
+
+
+def padding(lengths: tuple[int, ...] | list[int]) -> Tensor:
+    return torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None]
+
+
+def rows_of(batch: Any) -> list[Any]:
+    """Each row as a batch of one, cut to its own length."""
+    widths = _widths(batch)
+    rows = []
+    for row in range(len(batch.ids)):
+        changed: dict[str, Any] = {"ids": batch.ids[row : row + 1]}
+        for field in fields(batch):
+            value = getattr(batch, field.name)
+            if not isinstance(value, Tensor):
+                continue
+            if field.name == "codebook_positions":
+                changed[field.name] = value[: widths[field.name][row]]
+            elif field.name in widths:
+                changed[field.name] = value[row : row + 1, : widths[field.name][row]]
+            else:
+                changed[field.name] = value[row : row + 1]
+        rows.append(replace(batch, **changed))
+    return rows
+
+
+def _widths(batch: Any) -> dict[str, list[int]]:
+    if isinstance(batch, TextBatch):
+        inputs, targets = batch.token_lengths.tolist(), batch.target_lengths.tolist()
+        return {"tokens": inputs, "codebook_positions": inputs, "decoder_input": targets, "targets": targets}
+    samples = batch.waveform_lengths.tolist()
+    frames = [frames_from_samples(length) for length in samples]
+    widths = {"waveforms": samples, "time_mask": frames}
+    if isinstance(batch, SpeechBatch):
+        return widths | {"units": frames, "codebook_positions": frames, "mels": batch.mel_lengths.tolist()}
+    targets = batch.target_lengths.tolist()
+    return widths | {"decoder_input": targets, "targets": targets}

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import tiny
+from sprachbund.config import from_mapping
+from sprachbund.training.card import model_card
+from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe
+
+
+def test_the_card_of_a_pretrained_model(tmp_path: Path) -> None:
+    plain = tiny.pretraining_recipe(tmp_path)
+    card = model_card(
+        {"stage": "pretraining", "unit_model": "0123abcd"}, from_mapping(PretrainingRecipe, plain, "test")
+    )
+    assert card.startswith("# SpeechT5\n")
+    assert card.endswith("\n")
+    for told in (
+        "pre-trained only",
+        "sprachbund finetune",
+        f"- speech: {plain['speech']['train'][0]}",
+        f"- text: {plain['text']['train'][0]}",
+        "- stage: pretraining",
+        "- unit_model: 0123abcd",
+        "`recipe.yaml`",
+    ):
+        assert told in card
+
+
+def test_the_card_of_a_recogniser(tmp_path: Path) -> None:
+    plain = tiny.recognition_recipe(tmp_path)
+    card = model_card({"steps": 6}, from_mapping(RecognitionRecipe, plain, "test"))
+    assert "sprachbund transcribe" in card
+    assert "fine-tune it" not in card
+    assert f"- speech: {plain['speech']['train'][0]}" in card
+    assert "- text:" not in card
+    assert "- steps: 6" in card
+
+
+def test_a_stream_that_is_not_there_is_told(tmp_path: Path) -> None:
+    plain = tiny.pretraining_recipe(tmp_path) | {"speech": None}
+    card = model_card({}, from_mapping(PretrainingRecipe, plain, "test"))
+    assert "- speech: none" in card
