@@ -9,11 +9,13 @@
     └── CheckpointError    weights, model folders or training states that cannot be used
 """
 
+import functools
+
 EXIT_CODE = 2
 
 
 class SprachbundError(Exception):
-    """An error of the user's input, told as a sentence that repairs.
+    """An error of the user's input, told as a sentence that repairs; it passes from one process to another.
 
     Args:
         what: what went wrong, a clause without a full stop.
@@ -25,6 +27,11 @@ class SprachbundError(Exception):
     def __init__(self, what: str, *, where: object = None, given: object = None, mend: str | None = None) -> None:
         self.what, self.where, self.given, self.mend = what, where, given, mend
         super().__init__(self._sentence())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Words only: what was found may be an error of a library that cannot be sent.
+        where, given = (None if part is None else str(part) for part in (self.where, self.given))
+        return functools.partial(type(self), where=where, given=given, mend=self.mend), (self.what,)
 
     def _sentence(self) -> str:
         place = "" if self.where is None else f" in {self.where}"

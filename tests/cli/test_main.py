@@ -148,7 +148,7 @@ def test_manifests_without_lhotse(tmp_path: Path):
 
 
 def imports_of(module: str) -> tuple[set[str], set[str]]:
-    """The packages that a module of ours imports when it is imported, and all modules of ours that it may ever import."""
+    """The packages that a module of ours imports at once, and all modules of ours that it may ever import."""
     path = PACKAGE.parent.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     tree = ast.parse(path.read_text("utf-8"))

@@ -41,6 +41,17 @@ def test_refinement_ignores_padding(trains):
         torch.testing.assert_close(batched.after[1:, :4], alone.after, rtol=1e-5, atol=1e-5)
 
 
+def test_statistics_of_a_batch_do_not_know_how_far_it_is_padded():
+    states = torch.randn(2, 5, 6)
+    padded = torch.nn.functional.pad(states, (0, 0, 0, 4))
+    first, second = postnet().train(), postnet().train()
+    short = first(states, mask([5, 2]))
+    long = second(padded, torch.cat([mask([5, 2]), torch.ones(2, 4, dtype=torch.bool)], dim=1))
+    torch.testing.assert_close(short.after[0], long.after[0, :10])
+    torch.testing.assert_close(short.after[1, :4], long.after[1, :4])
+    torch.testing.assert_close(first.blocks[1].norm.running_var, second.blocks[1].norm.running_var)
+
+
 def test_statistics_are_kept_for_evaluation():
     net = postnet().train()
     for _ in range(3):

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec"),
 ]
 
-SCHEDULE = ScheduleConfig(peak=1e-3, total_steps=10, warmup=2)
+SCHEDULE = ScheduleConfig(peak=1e-3, total_steps=10, warmup=2, hold=3)
 # With so large an epsilon an update is nearly proportional to the gradient, so that weights tell of gradients.
 LINEAR = OptimizationConfig(
     schedule=ScheduleConfig(kind="constant", peak=1.0, warmup=0), epsilon=1.0, weight_decay=0.0, clip_norm=0.0

@@ -109,6 +109,7 @@ def test_an_unknown_key_is_told_with_the_nearest_name(tmp_path: Path, override: 
         "speech.buckets=0",
         "speech.train=a.jsonl.gz",
         "optimization.schedule.kind=cosine",
+        "optimization.schedule.hold=0.9",
         "model.size=huge",
         "init=null",
         "speech=null",

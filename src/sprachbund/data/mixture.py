@@ -6,12 +6,14 @@ number of loader workers and the place of a restart change nothing.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import device as Device
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from sprachbund.data.batch import Batch, Micro
 from sprachbund.data.streams import Cursor, Plan, Stream, endless
+from sprachbund.errors import SprachbundError
 
 Collator = Callable[[Plan, int], Batch]
 
@@ -63,8 +65,15 @@ class Mixture(IterableDataset[Step]):
         while True:
             drawn = [{name: next(source) for name, source in sources.items()} for _ in range(self.accumulate)]
             if (number - self.first_step) % shares == share:
-                yield self._step(number, drawn)
+                # What a worker raises arrives as its traceback; what it yields arrives as it is.
+                yield self._step_or_error(number, drawn) if worker else self._step(number, drawn)
             number += 1
+
+    def _step_or_error(self, number: int, drawn: list[dict[str, tuple[Plan, Cursor]]]) -> Any:
+        try:
+            return self._step(number, drawn)
+        except SprachbundError as error:
+            return error
 
     def _step(self, number: int, drawn: list[dict[str, tuple[Plan, Cursor]]]) -> Step:
         micros = tuple(
@@ -74,6 +83,16 @@ class Mixture(IterableDataset[Step]):
         return Step(number, micros, {name: cursor for name, (_, cursor) in drawn[-1].items()})
 
 
-def loader(mixture: Mixture, num_workers: int) -> DataLoader[Step]:
+class StepLoader(DataLoader[Step]):
+    """Steps in order; an error of the user's input in a worker is raised here as it was raised there."""
+
+    def __iter__(self) -> Iterator[Step]:  # type: ignore[override]
+        for step in super().__iter__():
+            if isinstance(step, SprachbundError):
+                raise step
+            yield step
+
+
+def loader(mixture: Mixture, num_workers: int) -> StepLoader:
     """A loader that yields the steps of `mixture` in order."""
-    return DataLoader(mixture, batch_size=None, num_workers=num_workers, prefetch_factor=4 if num_workers else None)
+    return StepLoader(mixture, batch_size=None, num_workers=num_workers, prefetch_factor=4 if num_workers else None)

@@ -13,7 +13,7 @@ from sprachbund.config import Plain, apply_overrides, from_mapping, merge, neare
 from sprachbund.errors import RecipeError
 from sprachbund.objectives.joint_pretraining import JointPretrainingConfig
 from sprachbund.objectives.recognition import RecognitionConfig
-from sprachbund.training.schedules import ScheduleConfig
+from sprachbund.training.schedules import ScheduleConfig, learning_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,10 @@ class OptimizationConfig:
     epsilon: float = 1e-6
     weight_decay: float = 0.01
     clip_norm: float = 5.0  # 0 leaves gradients as they are
+
+    def __post_init__(self) -> None:
+        # Phases that are longer than the schedule are told now, not when data and model stand ready.
+        learning_rate(self.schedule, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ from sprachbund.training.card import model_card
 from sprachbund.training.checkpointing import AtomicCheckpointIO, list_checkpoints, newest_sound_checkpoint
 from sprachbund.training.data import TrainingData
 from sprachbund.training.inspection import RecognitionInspector
+from sprachbund.training.memory import keep_freed_memory
 from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import Recipe, RecognitionRecipe
 
@@ -53,6 +54,8 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, console: Consol
     """
     console = console or Console(stderr=True)
     start = _prepare(recipe, folder, resume, console)
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     assembly = assemble(recipe, lambda sentence: console.print(sentence, highlight=False, markup=False))
