@@ -1,5 +1,6 @@
 """Corpora, tokenizers, models and recipes of a few seconds, shared by tests: synthetic, seeded, and quick to make."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -215,6 +216,16 @@ def _optimization() -> dict[str, Any]:
 def _run(changes: Mapping[str, Any]) -> dict[str, Any]:
     every = {"log_every": 1, "validate_every": 3, "checkpoint_every": 3, "keep_checkpoints": 2}
     return {"seed": 3, "steps": 6, "loader_workers": 0, **every, **changes}
+
+
+class Trap:
+    """Executes a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (self.command,)
 
 
 def differences(one: Any, other: Any) -> list[str]:

@@ -80,7 +80,7 @@ def test_loader_workers_change_nothing(streams: dict[str, Stream], accumulate: i
 def test_a_resumed_mixture_goes_on_exactly(streams: dict[str, Stream], accumulate: int) -> None:
     whole = draw(streams, STEPS, accumulate=accumulate)
     assert whole[-1].cursors["speech"].epoch > 0  # the border of a pass is among the steps
-    for done in range(1, STEPS):
+    for done in (1, 4, 6):
         last = whole[done - 1]
         rest = draw(streams, STEPS - done, accumulate=accumulate, first_step=last.number + 1, cursors=last.cursors)
         assert_same(rest, whole[done:])

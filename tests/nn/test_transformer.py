@@ -140,3 +140,20 @@ def test_every_activation_runs(activation):
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="num_heads"):
         StackConfig(dim=10, num_heads=3)
+
+
+@pytest.mark.parametrize("rate", ["dropout", "attention_dropout", "activation_dropout"])
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_each_dropout_acts_in_training_only(kind, rate):
+    torch.manual_seed(0)
+    none = {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0}
+    config = replace(CONFIG, max_relative_distance=None, **(none | {rate: 0.5}))
+    states, memory = torch.randn(1, 6, 16), torch.randn(1, 4, 16)
+
+    def run():
+        return stack(states, None) if kind == "encoder" else stack(states, memory, None).states
+
+    stack = shaken(EncoderStack(config) if kind == "encoder" else DecoderStack(config, 16))
+    assert torch.equal(run(), run())
+    stack.train()
+    assert not torch.allclose(run(), run(), atol=1e-4)

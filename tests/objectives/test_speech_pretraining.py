@@ -161,3 +161,26 @@ def test_the_step_reaches_the_codebook():
     model = build()
     SpeechPretraining(model).set_step(100_000)
     assert model.quantizer.temperature == pytest.approx(2 * 0.999995**100_000)
+
+
+def test_the_batch_seed_decides_what_is_drawn():
+    model = quiet_model().train()
+    objective = SpeechPretraining(model)
+    batch = speech_batch()
+    again, same, other = (objective(replace(batch, seed=seed)).total().item() for seed in (5, 5, 6))
+    assert again == same
+    assert again != other
+
+
+def test_original_numerics_cut_the_batch_to_its_labels():
+    model = quiet_model(original_numerics=True).eval()
+    batch = speech_batch()
+    batch = replace(
+        batch,
+        units=batch.units[:, :7],
+        time_mask=batch.time_mask[:, :7],
+        codebook_positions=batch.codebook_positions[:7],
+    )
+    objective = SpeechPretraining(model)
+    assert objective.counts(batch)["feature_penalty"] == 3 * 7 * 12
+    assert {term.name: term.count for term in objective(batch).terms} == objective.counts(batch)

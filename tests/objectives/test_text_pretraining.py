@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -61,3 +63,11 @@ def test_without_text_the_decoder_rests():
 def test_a_model_without_a_codebook_is_refused():
     with pytest.raises(RecipeError, match="codebook"):
         TextPretraining(build(has_quantizer=False))
+
+
+def test_the_batch_seed_decides_what_is_drawn():
+    objective = TextPretraining(quiet_model().train())
+    batch = text_batch()
+    again, same, other = (objective(replace(batch, seed=seed)).total().item() for seed in (5, 5, 6))
+    assert again == same
+    assert again != other

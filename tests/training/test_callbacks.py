@@ -67,14 +67,17 @@ def test_the_log_is_written_every_so_many_steps_and_at_the_end(tmp_path: Path, m
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_the_audio_of_every_micro_batch_is_counted(
+def test_the_audio_of_every_micro_batch_is_counted_over_the_time_of_training(
     tmp_path: Path, module: TrainingModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([0.0, 0.5, 0.5, 2.5, 2.5])
+    # Start, end of the first step; validation from 0.7 to 9.7; end of the second step.
+    clock = iter([0.0, 0.5, 0.5, 0.7, 9.7, 11.5, 11.5])
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     log = RunLog(tmp_path, every=1)
     log.on_train_start(trainer_at(0), module)
     log.on_train_batch_end(trainer_at(1), module, None, a_step(), 0)  # 2 * 6700 samples of speech, none of text
+    log.pause()
+    log.go_on()
     transcribed = Step(1, ({"transcribed": transcribed_batch((16_000, 8_000))},), {})
     log.on_train_batch_end(trainer_at(2), module, None, transcribed, 1)
     log.teardown(trainer_at(2), module, "fit")
@@ -126,7 +129,9 @@ def test_validation_is_logged_and_told(
 ) -> None:
     screen = console()
     module.validation_step({"transcribed": transcribed_batch()}, 0)
-    Validation(RunLog(tmp_path, 1), screen, inspect).on_validation_end(trainer_at(4), module)
+    callback = Validation(RunLog(tmp_path, 1), screen, inspect)
+    callback.on_validation_start(trainer_at(4), module)
+    callback.on_validation_end(trainer_at(4), module)
     [line] = lines(tmp_path)
     assert (line["step"], line["split"], line.get("wer")) == (4, "valid", wer)
     assert {"loss", "loss/ctc", "loss/decoder", "token_accuracy"} <= set(line)

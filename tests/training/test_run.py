@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,9 +18,8 @@ from sprachbund.checkpoints.store import load_model
 from sprachbund.config import from_mapping, read_yaml
 from sprachbund.data.fingerprint import file_fingerprint
 from sprachbund.data.mixture import Step
-from sprachbund.data.units import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
-from sprachbund.errors import CheckpointError, DataError, RecipeError
+from sprachbund.errors import AudioError, CheckpointError, DataError, RecipeError
 from sprachbund.models.table import build_model
 from sprachbund.training.checkpointing import checkpoint_path, list_checkpoints
 from sprachbund.training.module import TrainingModule
@@ -46,9 +44,7 @@ class Run:
 
 def run(recipe: Recipe, folder: Path, *, resume: bool = False) -> Run:
     screen = Console(file=io.StringIO(), width=400)
-    threads = torch.get_num_threads()
     model = train(recipe, folder, resume=resume, console=screen)
-    torch.set_num_threads(threads)
     assert model == folder / "model"
     assert isinstance(screen.file, io.StringIO)
     return Run(recipe, folder, screen.file.getvalue())
@@ -108,10 +104,7 @@ def test_a_run_leaves_all_that_tells_of_it(finished: Run) -> None:
     assert from_mapping(type(finished.recipe), read_yaml(folder / "recipe.yaml"), "test") == finished.recipe
     assert (folder / "model" / "recipe.yaml").read_text() == (folder / "recipe.yaml").read_text()
     told = json.loads((folder / "environment.json").read_text())
-    assert (
-        told["packages"]["torch"] == torch.__version__.partition("+")[0]
-        or told["packages"]["torch"] in torch.__version__
-    )
+    assert told["packages"]["torch"].startswith(torch.__version__.partition("+")[0])
     assert {"python", "platform", "threads", "packages"} == set(told) == set(environment())
     data = json.loads((folder / "data.json").read_text())
     assert finished.recipe.speech is not None
@@ -185,20 +178,20 @@ def test_the_result_is_a_model_that_transcribes(recognition: Run, pretraining: R
     assert not any(name.startswith("spectrogram_") for name in changed)
 
 
-def test_the_same_run_gives_the_same_weights(finished: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_same_recipe_gives_the_same_weights(
+    pretraining: Run, recognition: Run, tmp_path: Path, workers: int
+) -> None:
+    """Whatever was drawn before, and with a loader worker as without."""
+    finished = pretraining if workers else recognition
     torch.manual_seed(12345)
-    again = run(finished.recipe, tmp_path / "again")
+    again = run(with_run(finished.recipe, loader_workers=workers), tmp_path / "again")
     assert same_weights(again, finished)
     assert lines_by_place(again) == lines_by_place(finished)
 
 
-def test_a_loader_worker_changes_nothing(pretraining: Run, tmp_path: Path) -> None:
-    again = run(with_run(pretraining.recipe, loader_workers=1), tmp_path / "again")
-    assert same_weights(again, pretraining)
-
-
-class Killed(Exception):
-    """Stands for a power cut."""
+class PowerCutError(Exception):
+    """Ends a run in its middle."""
 
 
 def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +199,7 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def training_step(self: TrainingModule, batch: Step, batch_idx: int) -> None:
         if batch.number == step:
-            raise Killed
+            raise PowerCutError
         usual(self, batch, batch_idx)
 
     monkeypatch.setattr(TrainingModule, "training_step", training_step)
@@ -216,7 +209,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         kill_at(5, patch)
         run(finished.recipe, folder)
     assert not (folder / "model").exists()
@@ -228,11 +221,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_run_may_be_made_longer(finished: Run, tmp_path: Path) -> None:
+def test_a_run_may_be_made_longer(recognition: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    first = run(with_run(finished.recipe, steps=3), folder)
-    assert not same_weights(first, finished)
-    assert same_weights(run(finished.recipe, folder, resume=True), finished)
+    first = run(with_run(recognition.recipe, steps=3), folder)
+    assert not same_weights(first, recognition)
+    assert same_weights(run(recognition.recipe, folder, resume=True), recognition)
 
 
 def test_resuming_a_finished_run_trains_no_more(recognition: Run, tmp_path: Path) -> None:
@@ -274,20 +267,10 @@ def test_a_run_without_a_sound_checkpoint_is_refused(recognition: Run, tmp_path:
         run(recognition.recipe, folder, resume=True)
 
 
-class Trap:
-    """Executes a command when it is unpickled."""
-
-    def __init__(self, command: str) -> None:
-        self.command = command
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return os.system, (self.command,)
-
-
 def test_code_in_a_checkpoint_is_not_executed(recognition: Run, tmp_path: Path) -> None:
     folder, mark = shutil.copytree(recognition.folder, tmp_path / "run"), tmp_path / "executed"
     newest, older = list_checkpoints(folder / "checkpoints")
-    torch.save({"state_dict": Trap(f"touch {mark}")}, newest)
+    torch.save({"state_dict": tiny.Trap(f"touch {mark}")}, newest)
     older.unlink()
     with pytest.raises(CheckpointError):
         run(recognition.recipe, folder, resume=True)
@@ -315,18 +298,15 @@ def test_a_recipe_of_another_task_cannot_resume(recognition: Run, pretraining: R
         run(pretraining.recipe, folder, resume=True)
 
 
-def test_resuming_where_nothing_is_begins_anew(recognition: Run, tmp_path: Path) -> None:
-    assert same_weights(run(recognition.recipe, tmp_path / "run", resume=True), recognition)
-
-
 def test_the_log_of_a_run_that_died_before_its_first_checkpoint_is_dropped(
     recognition: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
         kill_at(2, patch)
         run(recognition.recipe, folder)
-    assert same_weights(again := run(recognition.recipe, folder), recognition)
+    # Nothing is there to go on from, and so nothing is mixed up: with and without --resume it begins anew.
+    assert same_weights(again := run(recognition.recipe, folder, resume=True), recognition)
     assert lines_by_place(again) == lines_by_place(recognition)
 
 
@@ -347,20 +327,14 @@ def test_missing_data_leaves_no_run_behind(recognition: Run, tmp_path: Path) -> 
 
 
 def test_a_recording_that_is_gone_is_told(recognition: Run, tmp_path: Path) -> None:
-    """In the middle of a run, in a loader worker too."""
+    """In the middle of a run, and in the same words when a loader worker finds it."""
     assert recognition.recipe.speech is not None
     manifest = tiny.write_corpus(tmp_path / "gone", 4, name="gone")
     (tmp_path / "gone" / "audio" / "gone-002.wav").unlink()
     recipe = replace(recognition.recipe, speech=replace(recognition.recipe.speech, train=(manifest,)))
+    sentences = []
     for workers in (0, 1):
-        with pytest.raises(Exception, match=r"gone-002\.wav"):
+        with pytest.raises(AudioError, match=r"gone-002\.wav") as caught:
             run(with_run(recipe, loader_workers=workers), tmp_path / f"run-{workers}")
-
-
-def test_waveforms_of_the_corpus_are_what_was_written(recognition: Run) -> None:
-    """Guards the fixtures: the runs above hear tones, not silence."""
-    from sprachbund.data.manifest import read_cuts
-
-    assert recognition.recipe.speech is not None
-    for cut in read_cuts(recognition.recipe.speech.train[0]):
-        assert abs(read_waveform(cut)).max() > 0.3
+        sentences.append(str(caught.value))
+    assert sentences[0] == sentences[1]

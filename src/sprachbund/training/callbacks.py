@@ -27,7 +27,7 @@ class RunLog(Callback):
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder, every
         self._seconds = 0.0
-        self._started = 0.0
+        self._started = self._paused = 0.0
         self._writer: SummaryWriter | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -56,6 +56,14 @@ class RunLog(Callback):
             figures["audio_seconds_per_second"] = self._seconds / elapsed
             self.write("train", trainer.global_step, figures)
             self._seconds, self._started = 0.0, time.perf_counter()
+
+    def pause(self) -> None:
+        """Let the time until `go_on` not count as training."""
+        self._paused = time.perf_counter()
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self._started += time.perf_counter() - self._paused
 
     def write(self, split: str, step: int, figures: dict[str, float]) -> None:
         """Append one line."""
@@ -119,6 +127,10 @@ class Validation(Callback):
     ) -> None:
         self.run_log, self.console, self.inspect = log, console, inspect
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop the clock of training."""
+        self.run_log.pause()
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write one line and say it."""
         figures = _module(pl_module).validation.read()
@@ -131,6 +143,7 @@ class Validation(Callback):
         self.console.print(f"step {trainer.global_step}: held out {shown}", highlight=False, markup=False)
         if samples:
             self.console.print(samples, highlight=False, markup=False)
+        self.run_log.go_on()
 
 
 def _step_of(line: str) -> int:
