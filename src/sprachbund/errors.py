@@ -1,12 +1,12 @@
 """The exception tree: every error is one sentence that says what, where, what was given and how to mend it.
 
-    SprachbundError
-    ├── RecipeError        a recipe or an option holds something it may not
-    ├── AudioError         a recording that cannot be read or used
-    ├── CorpusError        a corpus that cannot be had, or whose files are not the ones described
-    ├── VocabularyError    symbols, tokenizers, dictionaries or unit models that do not fit
-    ├── DataError          manifests, text streams or batches that cannot be used
-    └── CheckpointError    weights, model folders or training states that cannot be used
+SprachbundError
+├── RecipeError        a recipe or an option holds something it may not
+├── AudioError         a recording that cannot be read or used
+├── CorpusError        a corpus that cannot be had, or whose files are not the ones described
+├── VocabularyError    symbols, tokenizers, dictionaries or unit models that do not fit
+├── DataError          manifests, text streams or batches that cannot be used
+└── CheckpointError    weights, model folders or training states that cannot be used
 """
 
 import functools

@@ -43,6 +43,9 @@ def test_the_parts_of_pretraining(tmp_path: Path) -> None:
     assert (config.unit_rate, config.encoder.dim) == (100.0, 32)
     assert list(assembly.streams) == list(assembly.collators) == ["speech", "text"]
     assert ids(assembly.streams["speech"]) == {f"train-{number:03d}" for number in range(8)}
+    stream = assembly.streams["speech"]
+    assert isinstance(stream, CutStream)
+    assert (stream.batch_seconds, stream.crop_seconds, stream.num_buckets, stream.seed) == (3.0, 15.6, 2, 3)
     speech, text = assembly.collators["speech"], assembly.collators["text"]
     assert isinstance(speech, SpeechCollator)
     assert (speech.max_samples, speech.speaker_dim, speech.is_normalized) == (249_600, tiny.SPEAKER_DIM, False)

@@ -145,7 +145,7 @@ def load_model(folder: Path) -> StoredModel:
             given=error.given,
             mend="Copy the whole model folder again.",
         ) from None
-    if False and header.get("vocabulary", tokenizer.vocabulary.fingerprint()) != tokenizer.vocabulary.fingerprint():
+    if header.get("vocabulary", tokenizer.vocabulary.fingerprint()) != tokenizer.vocabulary.fingerprint():
         raise CheckpointError(
             "the vocabulary does not match the weights",
             where=folder / TOKENIZER,

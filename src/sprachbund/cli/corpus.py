@@ -40,11 +40,10 @@ def get(
     ] = None,
 ) -> None:
     """Fetch a corpus and prepare its recordings and manifests; what is there already is kept."""
-    from sprachbund.data.corpora.registry import get_corpus
+    from sprachbund.data.corpora.registry import prepare_corpus
 
-    corpus = get_corpus(name)
     try:
-        prepared = corpus.prepare(root, source, True)
+        prepared = prepare_corpus(name, root, source, True)
     except OSError as error:
         raise CorpusError(
             "the corpus cannot be written",

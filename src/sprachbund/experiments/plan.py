@@ -21,6 +21,9 @@ class Plan:
 PLANS = {
     "demo": Plan(name="demo", pretraining="speecht5_tiny_pretrain", recognition="speecht5_tiny_asr", beam=2),
     "reproduce": Plan(
-        name="reproduce", pretraining="speecht5_tiny_pretrain_long", recognition="speecht5_tiny_asr_long", valid_clips=100
+        name="reproduce",
+        pretraining="speecht5_tiny_pretrain_long",
+        recognition="speecht5_tiny_asr_long",
+        valid_clips=100,
     ),
 }

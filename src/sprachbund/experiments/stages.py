@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sprachbund.data.check import check_cuts, check_overlap
 from sprachbund.data.collate import transcript_of
-from sprachbund.data.corpora.registry import get_corpus
+from sprachbund.data.corpora.registry import prepare_corpus
 from sprachbund.data.manifest import read_cuts, write_cuts
 from sprachbund.data.units import attach_units, fit_units
 from sprachbund.decoding.recognizer import DecodingConfig, Method, Recognizer
@@ -44,7 +44,7 @@ class Experiment:
     def get_corpora(self) -> None:
         """Fetch and prepare what is not there yet."""
         for name in CORPORA:
-            prepared = get_corpus(name).prepare(self.places.corpora, None, self.console.is_terminal)
+            prepared = prepare_corpus(name, self.places.corpora, None, self.console.is_terminal)
             self.say(f"{name}: {'already there' if prepared.was_complete else 'ready'}")
 
     def check_corpora(self) -> None:

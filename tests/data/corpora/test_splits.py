@@ -9,14 +9,11 @@ from lhotse import MonoCut, SupervisionSegment
 from sprachbund.data.corpora.layout import Clip
 from sprachbund.data.corpora.splits import (
     assign_by_checksum,
-    exclude_lines,
-    held_out_lines,
     held_out_manifests,
     manifest_lines,
     remove_overlap,
 )
 from sprachbund.data.manifest import write_cuts
-from sprachbund.errors import DataError
 
 CLIPS = st.lists(st.sampled_from("abcdefg").map(lambda text: Clip("x", "x.flac", 16000, 1, text, "en")), max_size=8)
 
@@ -57,23 +54,8 @@ def root(tmp_path: Path) -> Path:
 
 def test_held_out_lines_come_from_all_complete_corpora(root: Path) -> None:
     assert [path.parent.name for path in held_out_manifests(root)] == ["one", "two"]
-    assert held_out_lines(root) == {"held out of one", "held out of two", "café", "cafe"}
-    assert held_out_lines(root / "nowhere") == set()
-
-
-def test_lines_are_excluded_from_a_text(root: Path, tmp_path: Path) -> None:
-    text = tmp_path / "text.txt"
-    text.write_text("cafe\nkeep this\nHELD OUT OF ONE\nheld out of one more\n", encoding="utf-8")
-    assert exclude_lines(text, held_out_manifests(root)) == 2
-    assert text.read_text("utf-8") == "keep this\nheld out of one more\n"
-    assert exclude_lines(text, held_out_manifests(root)) == 0
-    with pytest.raises(DataError):
-        exclude_lines(text, [root / "none.jsonl.gz"])
-    text.write_text("no newline at the end", encoding="utf-8")
-    assert exclude_lines(text, held_out_manifests(root)) == 0
-    text.write_text("cafe\nlast", encoding="utf-8")
-    assert exclude_lines(text, held_out_manifests(root)) == 1
-    assert text.read_text("utf-8") == "last\n"
+    assert manifest_lines(held_out_manifests(root)) == {"held out of one", "held out of two", "café", "cafe"}
+    assert manifest_lines(held_out_manifests(root / "nowhere")) == set()
 
 
 def test_cuts_without_text_hold_no_line(tmp_path: Path) -> None:

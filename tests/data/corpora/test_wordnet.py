@@ -8,7 +8,7 @@ import pytest
 from sprachbund.data.corpora import wordnet
 from sprachbund.data.corpora.layout import Clip, Origin, finish_speech
 from sprachbund.data.corpora.packages import Package
-from sprachbund.data.corpora.splits import held_out_lines
+from sprachbund.data.corpora.splits import held_out_manifests, manifest_lines
 from sprachbund.data.corpora.wordnet import collect_lines, prepare, read_glosses, split_gloss
 from sprachbund.errors import CorpusError
 from sprachbund.files import write_atomically
@@ -79,7 +79,7 @@ def test_held_out_texts_are_left_out_when_a_corpus_comes_or_changes(
     root = tmp_path / "corpora"
     prepare(root, source)
     add_corpus("Hello, there")
-    assert held_out_lines(root) == {"hello there"}
+    assert manifest_lines(held_out_manifests(root)) == {"hello there"}
     second = prepare(root, source)
     assert not second.was_complete
     assert second.description["left_out"]["held_out"] == 1

@@ -1,7 +1,9 @@
 """The corpora that can be fetched, by name."""
 
+from pathlib import Path
+
 from sprachbund.data.corpora import asterisk, steel_sky, wordnet
-from sprachbund.data.corpora.layout import Corpus
+from sprachbund.data.corpora.layout import Corpus, Prepared, find_prepared
 from sprachbund.errors import CorpusError
 
 _ROWS = (
@@ -45,3 +47,22 @@ def get_corpus(name: str) -> Corpus:
     if name not in CORPORA:
         raise CorpusError("unknown corpus", given=name, mend=f"Known corpora: {', '.join(CORPORA)}.")
     return CORPORA[name]
+
+
+def prepare_corpus(name: str, root: Path, source: Path | None = None, progress: bool = False) -> Prepared:
+    """Fetch and prepare a corpus; texts that are below `root` already then lose the lines it holds out.
+
+    Args:
+        name: of the corpus.
+        root: folder of all corpora.
+        source: packages as a file or folder; None for the cache or a download.
+        progress: whether to show bars.
+
+    Raises:
+        CorpusError: the name is unknown, or the corpus cannot be had.
+    """
+    prepared = get_corpus(name).prepare(root, source, progress)
+    for other in CORPORA.values():
+        if other.kind == "text" and other.name != name and find_prepared(root / other.name) is not None:
+            other.prepare(root, None, progress)
+    return prepared

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sprachbund.data.corpora.layout import DESCRIPTION, Clip
 from sprachbund.data.manifest import read_cuts
-from sprachbund.files import write_atomically
 from sprachbund.tokens.normalize import fold_to_ascii, normalize_text
 
 TRAINING_MANIFEST = "train.jsonl.gz"
@@ -38,15 +37,6 @@ def held_out_manifests(root: Path) -> list[Path]:
     ]
 
 
-def held_out_lines(root: Path) -> set[str]:
-    """Normalised texts of the development and test sets of every corpus below `root`, plain and without accents.
-
-    Raises:
-        DataError: a manifest is damaged.
-    """
-    return manifest_lines(held_out_manifests(root))
-
-
 def manifest_lines(manifests: Iterable[Path]) -> set[str]:
     """Normalised texts of manifests, plain and without accents."""
     lines: set[str] = set()
@@ -54,21 +44,3 @@ def manifest_lines(manifests: Iterable[Path]) -> set[str]:
         for cut in read_cuts(manifest):
             lines.update(normalize_text(supervision.text or "") for supervision in cut.supervisions)
     return (lines | {fold_to_ascii(line) for line in lines}) - {""}
-
-
-def exclude_lines(text_path: Path, manifests: Sequence[Path]) -> int:
-    """Remove from a text file, in place and atomically, every line that equals a text of the manifests once normalised.
-
-    Returns:
-        How many lines were removed.
-
-    Raises:
-        DataError: a manifest is missing or damaged.
-    """
-    held_out = manifest_lines(manifests)
-    lines = text_path.read_text("utf-8").removesuffix("\n").split("\n")
-    kept = [line for line in lines if normalize_text(line) not in held_out]
-    if len(kept) < len(lines):
-        with write_atomically(text_path, "w") as handle:
-            handle.writelines(f"{line}\n" for line in kept)
-    return len(lines) - len(kept)
