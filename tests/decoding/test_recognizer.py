@@ -227,3 +227,30 @@ def test_an_unknown_method_is_refused():
     object.__setattr__(config, "method", "guess")
     with pytest.raises(RecipeError, match=r"no such decoder.*guess.*ctc, attention"):
         config.__post_init__()
+
+
+def test_batches_hold_recordings_of_like_length_within_their_seconds(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[tuple[int, ...]] = []
+    collate = recognizer.collate
+
+    def watch(chosen: Any) -> Any:
+        seen.append(tuple(len(each) for each in chosen))
+        return collate(chosen)
+
+    monkeypatch.setattr(recognizer, "collate", watch)
+    recognizer.transcribe_waveforms(waveforms(), DecodingConfig(batch_seconds=2.0))
+    assert seen == [(24_000,), (16_000, 12_345), (9000, 9000, 5000), (719, 400)]
+    seen.clear()
+    recognizer.transcribe_waveforms(waveforms(), DecodingConfig(batch_seconds=0.1))
+    assert sorted(len(batch) for batch in seen) == [1] * 6 + [2]  # only the two shortest fit into 0.1 s
+
+
+def test_waveforms_are_normalized_for_the_models_that_want_it():
+    sound = 0.05 * tiny.tone(16_000) + np.float32(0.3)
+    for is_normalized in (True, False):
+        batch, _ = outspoken_recognizer(1, is_normalized=is_normalized).collate([sound, sound[:9000]])
+        wanted = (0.0, 1.0) if is_normalized else (float(sound[:9000].mean()), float(sound[:9000].std()))
+        row = batch[1, :9000]
+        assert (float(row.mean()), float(row.std())) == pytest.approx(wanted, abs=1e-3)

@@ -95,7 +95,7 @@ class Recognizer:
             if chosen:
                 decoded = self._decode([waveforms[number] for number in chosen], config)
                 for number, transcript in zip(chosen, decoded, strict=True):
-                    transcripts[len(transcripts) - 1 - number] = transcript
+                    transcripts[number] = transcript
         return transcripts
 
     def _decode(self, waveforms: Sequence[Float[Array, " _"]], config: DecodingConfig) -> list[Transcript]:
