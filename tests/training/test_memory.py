@@ -13,10 +13,9 @@ def faults():
     torch.ones(64 * 2**20 // 4)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-faults()
-default, taken = faults(), keep_freed_memory()
-faults()
-print(default, int(taken), faults())
+# The first buffers after the setting still find the heap as it was.
+default, taken = min(faults() for _ in range(5)), keep_freed_memory()
+print(default, int(taken), min(faults() for _ in range(5)))
 """
 
 
