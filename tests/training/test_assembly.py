@@ -251,3 +251,13 @@ def test_units_of_another_model_are_refused(tmp_path: Path) -> None:
     other.save(tmp_path / "other")
     with pytest.raises(VocabularyError, match="another unit model"):
         build(plain, {"units": str(tmp_path / "other")})
+
+
+def test_units_of_another_model_are_refused_before_training(tmp_path: Path) -> None:
+    plain = tiny.pretraining_recipe(tmp_path)
+    tiny.unit_model(seed=1).save(tmp_path / "units")
+    with pytest.raises(VocabularyError, match="another unit model in cut train-000"):
+        build(plain)
+    plain["speech"]["train"] = [str(tiny.write_corpus(tmp_path / "unlabelled", 2, name="train"))]
+    with pytest.raises(VocabularyError, match="no units in cut train-000"):
+        build(plain)

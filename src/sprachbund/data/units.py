@@ -72,6 +72,20 @@ def load_units(cut: Cut, fingerprint: str) -> Int[Array, " label"]:
         VocabularyError: the cut has no units, or those of another unit model.
         DataError: the stored array is missing or damaged.
     """
+    require_units(cut, fingerprint)
+    try:
+        units: Int[Array, " label"] = cut.load_custom(UNITS_FIELD)
+    except (OSError, ValueError) as error:
+        raise DataError("stored units cannot be read", where=f"cut {cut.id}", given=str(error), mend=_MEND) from error
+    return units
+
+
+def require_units(cut: Cut, fingerprint: str) -> None:
+    """Refuse a cut without units of the unit model with this fingerprint; no array is read.
+
+    Raises:
+        VocabularyError: the cut has no units, or those of another unit model.
+    """
     custom = cut.custom or {} if isinstance(cut, MonoCut) else {}
     if not isinstance(custom.get(UNITS_FIELD), TemporalArray):
         raise VocabularyError("a cut has no units", where=f"cut {cut.id}", mend=_MEND)
@@ -82,11 +96,6 @@ def load_units(cut: Cut, fingerprint: str) -> Int[Array, " label"]:
             given=f"fingerprint {str(custom.get(FINGERPRINT_FIELD))[:16]}, expected {fingerprint[:16]}",
             mend=_MEND,
         )
-    try:
-        units: Int[Array, " label"] = cut.load_custom(UNITS_FIELD)
-    except (OSError, ValueError) as error:
-        raise DataError("stored units cannot be read", where=f"cut {cut.id}", given=str(error), mend=_MEND) from error
-    return units
 
 
 def read_waveform(cut: Cut) -> Float[Array, " sample"]:

@@ -24,6 +24,7 @@ from sprachbund.data.masking import SpanMasking
 from sprachbund.data.mixture import Collator
 from sprachbund.data.streams import CutStream, Stream, TextStream
 from sprachbund.data.text_noise import TextInfilling
+from sprachbund.data.units import require_units
 from sprachbund.errors import CheckpointError, DataError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.config import SpeechT5Config
@@ -86,6 +87,9 @@ def _assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:
     seed, limit = recipe.run.seed, recipe.run.valid_clips
     if recipe.speech is not None:
         cuts = _read_all(recipe.speech.train, recipe.speech, say)
+        for cut in cuts:
+            # Now, and not when the first batch is made.
+            require_units(cut, units.fingerprint)
         _tell_about_speakers(cuts, config.speaker_dim, say)
         streams["speech"] = _cut_stream(cuts, recipe.speech, seed)
         collators["speech"] = _speech_collator(recipe, config, units)
