@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, cast
 
 import torch
@@ -10,7 +11,7 @@ from lightning.pytorch import LightningModule
 from sprachbund.data.batch import Batch
 from sprachbund.data.mixture import Step
 from sprachbund.objectives.joint_pretraining import JointPretraining
-from sprachbund.objectives.loss import Loss
+from sprachbund.objectives.loss import Loss, add_counts
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.shapes import Tensor
 from sprachbund.training.figures import Figures
@@ -79,11 +80,7 @@ class TrainingModule(LightningModule):
         return rate
 
     def _normalisers(self, step: Step) -> dict[str, float]:
-        total: dict[str, float] = {}
-        for micro in step.micros:
-            for name, count in self.objective.counts(self._batch(micro)).items():
-                total[name] = total.get(name, 0.0) + count
-        return total
+        return reduce(add_counts, (self.objective.counts(self._batch(micro)) for micro in step.micros))
 
     def _update(self) -> Tensor:
         optimizer = cast(Adam, self.optimizers())
