@@ -31,8 +31,9 @@ format: $(INSTALLED)
 	$(BIN)/ruff format src tests
 	$(BIN)/ruff check --fix src tests
 
+# Two processes of one thread each: two of two threads would wait for each other on two cores.
 test: $(INSTALLED)
-	$(BIN)/pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
 test-slow: $(INSTALLED)
 	$(BIN)/pytest -q -m slow

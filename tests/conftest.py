@@ -1,4 +1,4 @@
-"""What every test shares: shape checks on, two threads, and the folder of golden numbers."""
+"""What every test shares: shape checks, and the folder of golden numbers."""
 
 import os
 import tempfile
