@@ -50,6 +50,13 @@ def test_several_give_a_line_each_in_the_order_given(model: Path, recordings: Pa
     assert [text for _, text in lines] == [load(model).transcribe(path) for path in paths]
 
 
+def test_groups_change_nothing(model: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = run_command("transcribe", model, recordings).out
+    monkeypatch.setattr("sprachbund.cli.transcribe.AT_ONCE", 2)
+    assert run_command("transcribe", model, recordings).out == whole
+    assert len(whole.splitlines()) == 3
+
+
 def test_json_tells_score_and_blank_rate(model: Path, recordings: Path):
     outcome = run_command("transcribe", model, recordings / "0.wav", "--json")
     assert outcome.code == 0, outcome.err

@@ -10,6 +10,8 @@ from sprachbund.cli.decoding import BatchOption, BeamOption, MethodOption, Threa
 
 app = typer.Typer()
 
+AT_ONCE = 64  # recordings read into memory together; lines come as each group is done
+
 
 @app.command()
 def transcribe(
@@ -29,9 +31,11 @@ def transcribe(
     paths = list_recordings(files)
     set_threads(threads)
     recognizer = load(model)
-    for path, transcript in zip(paths, recognizer.transcribe_many(paths, config), strict=True):
-        if as_json:
-            facts = {"file": str(path), "text": transcript.text, "score": transcript.score}
-            typer.echo(json.dumps(facts | {"blank_rate": transcript.blank_rate}, ensure_ascii=False))
-        else:
-            typer.echo(f"{path}\t{transcript.text}" if len(paths) > 1 else transcript.text)
+    for first in range(0, len(paths), AT_ONCE):
+        group = paths[first : first + AT_ONCE]
+        for path, transcript in zip(group, recognizer.transcribe_many(group, config), strict=True):
+            if as_json:
+                facts = {"file": str(path), "text": transcript.text, "score": transcript.score}
+                typer.echo(json.dumps(facts | {"blank_rate": transcript.blank_rate}, ensure_ascii=False))
+            else:
+                typer.echo(f"{path}\t{transcript.text}" if len(paths) > 1 else transcript.text)
