@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 
 help:
 	@echo "make demo       about 20 minutes: real speech to transcripts, report in demo/report.html"
-	@echo "make reproduce  an hour or two, resumable: the same path at the size that pays on two cores"
+	@echo "make reproduce  an hour or two by estimate, resumable: the same path at the size that pays on two cores"
 	@echo "make test       the fast tests;  make test-slow  the others"
 	@echo "make check      format, lint, types, import directions, public names"
 	@echo "make corpora    fetch the packages that corpus tests read"

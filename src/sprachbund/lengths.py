@@ -29,8 +29,3 @@ def samples_per_frame(strides: Sequence[tuple[int, int]] = WAVEFORM_STRIDES) -> 
 def padding_mask_from_lengths(lengths: Int[Tensor, " batch"], max_length: int) -> Bool[Tensor, "batch length"]:
     """True at padding."""
     return torch.arange(max_length, device=lengths.device)[None, :] >= lengths[:, None]
-
-
-def lengths_from_padding_mask(padding_mask: Bool[Tensor, "batch length"]) -> Int[Tensor, " batch"]:
-    """Valid positions of each row."""
-    return (~padding_mask).sum(dim=1)

@@ -14,7 +14,9 @@ app = typer.Typer()
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of everything that is made, the report included.")] = Path("demo"),
-    plan: Annotated[str, typer.Option(help="demo: about 20 minutes on two cores; reproduce: an hour or two.")] = "demo",
+    plan: Annotated[
+        str, typer.Option(help="demo: about 20 minutes on two cores; reproduce: an hour or two (estimated).")
+    ] = "demo",
     corpora: Annotated[Path, typer.Option(help="Folder of the corpora; missing ones are fetched.")] = Path("corpora"),
 ) -> None:
     """The whole path on real speech: corpora, units, pre-training, fine-tuning, transcripts, report.

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
 
 import torch
 
@@ -48,22 +47,6 @@ class Loss:
         """The same with `prefix` before every name, and every weight times `weight`."""
         terms = tuple(replace(term, name=f"{prefix}{term.name}", weight=weight * term.weight) for term in self.terms)
         return Loss(terms, {f"{prefix}{name}": figure for name, figure in self.figures.items()})
-
-
-class Objective(Protocol):
-    """What training needs of an objective, which is also a module that owns the model."""
-
-    def forward(self, batch: Any) -> Loss:
-        """The loss of one micro-batch."""
-        ...
-
-    def counts(self, batch: Any) -> dict[str, float]:
-        """The count of every term that `forward` would return, from the batch alone."""
-        ...
-
-    def set_step(self, step: int) -> None:
-        """Tell the number of optimizer steps so far."""
-        ...
 
 
 def add_counts(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
