@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import tarfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import propack
 import pytest
 
-from sprachbund.data.corpora.packages import ASTERISK_EN, ASTERISK_EN_G722, STEEL_SKY, WORDNET, Package, cached_package
+from sprachbund.data.corpora.layout import Clip, Origin, Prepared, finish_speech
+from sprachbund.data.corpora.package_cache import Package, cached_package
+from sprachbund.data.corpora.packages import AMAZON_QUEEN, STEEL_SKY, WORDNET
 from sprachbund.data.corpora.sky_archive import SECTION_BASES, SkyArchive
 from sprachbund.data.corpora.sky_texts import LANGUAGE_SLOTS, prefix_code, text_file_id
+from sprachbund.data.corpora.steel_sky import SkyLine, read_lines
 
 Files = Mapping[str, bytes]
 
@@ -33,18 +37,47 @@ def _require(*packages: Package) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def real_packages() -> Callable[..., list[Path]]:
+    """The folders of unpacked packages; a test that needs others than there are is skipped."""
+    return _require
+
+
+@pytest.fixture(scope="session")
 def real_sky() -> SkyArchive:
     return SkyArchive(_require(STEEL_SKY)[0] / "usr/share/scummvm/beneath-a-steel-sky")
 
 
 @pytest.fixture(scope="session")
-def real_asterisk() -> list[Path]:
-    return _require(ASTERISK_EN, ASTERISK_EN_G722)
+def real_sky_lines(real_sky: SkyArchive) -> list[SkyLine]:
+    return read_lines(real_sky)
+
+
+@pytest.fixture(scope="session")
+def real_queen_path() -> Path:
+    return _require(AMAZON_QUEEN)[0] / "usr/share/scummvm/flight-of-the-amazon-queen/queen.1c"
 
 
 @pytest.fixture(scope="session")
 def real_wordnet() -> Path:
     return _require(WORDNET)[0] / "usr/share/wordnet"
+
+
+@pytest.fixture
+def finish_tiny(tmp_path: Path, package_notices: Callable[[str], dict[str, bytes]]) -> Callable[..., Prepared]:
+    """Write a corpus of texts without recordings below a folder: (folder, split=[texts], ...)."""
+    for name, content in package_notices("p").items():
+        (tmp_path / "notices" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "notices" / name).write_bytes(content)
+    origin = Origin("tiny", ("en",), "free", "me", ((Package("p", ()), tmp_path / "notices"),), ("copyright",))
+
+    def finish(folder: Path, **splits: Sequence[str]) -> Prepared:
+        clips = {
+            split: [Clip(f"{split}-{k}", f"{k}.flac", 16000, 1600, text, "en") for k, text in enumerate(texts)]
+            for split, texts in splits.items()
+        }
+        return finish_speech(folder, origin, clips, {})
+
+    return finish
 
 
 @pytest.fixture
@@ -142,6 +175,84 @@ def build_sky(build_text_file: Callable[[Sequence[bytes]], bytes]) -> Callable[.
         return {"sky.dnr": index, "sky.dsk": data}
 
     return build
+
+
+@pytest.fixture(scope="session")
+def build_queen() -> Callable[[Files], bytes]:
+    """A container of resources by name."""
+
+    def build(resources: Files) -> bytes:
+        offset = 15 + 21 * len(resources)
+        table, data = b"", b""
+        for name, content in resources.items():
+            table += struct.pack(">12sBII", name.encode(), 1, offset + len(data), len(content))
+            data += content
+        return struct.pack(">4s8sBH", b"QTBL", b"CEM10", 1, len(resources)) + table + data
+
+    return build
+
+
+def _queen_string(text: str, place: int, alignment: int) -> bytes:
+    content = bytes([len(text)]) + text.encode()
+    return content + bytes(-(place + len(content)) % alignment if text else 0)
+
+
+@pytest.fixture(scope="session")
+def build_dialogue() -> Callable[..., bytes]:
+    """A dialogue: key, the lists of Joe and of the other person, and the two closing strings."""
+
+    def build(
+        key: int, joes: Sequence[tuple[int, str]], others: Sequence[tuple[int, str]], closing: tuple[str, str]
+    ) -> bytes:
+        levels = 2
+        data = bytes(32 + 96 * levels)
+        starts = []
+        for entries in (joes, others):
+            for number, text in entries:
+                data += struct.pack(">HH", 0, number)
+                data += _queen_string(text, len(data), 4)
+            starts.append(len(data))
+        data += b"CUTAWAY!"
+        last = len(data)
+        for text in closing:
+            data += _queen_string(text, len(data), 2)
+        header = struct.pack(">hhhhh12xHHH4x", -levels, 0, key, len(joes), len(others), *starts, last)
+        return b"AmBk" + bytes(16) + header + data[32:]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def build_cutaway() -> Callable[..., bytes]:
+    """A cutaway of sentences, one an object."""
+
+    def build(sentences: Sequence[str], objects: int | None = None) -> bytes:
+        data = struct.pack(">hhhhH", 0, -(len(sentences) if objects is None else objects), 0, 0, 12) + bytes(2)
+        for text in ("file.BAM", *sentences):
+            data += _queen_string(text, len(data), 2)
+        return b"AmBk" + bytes(16) + data
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def write_module() -> Callable[..., None]:
+    """The files of a testament: entries in blocks of some each."""
+
+    def write(path: Path, entries: Sequence[str], a_block: int = 3) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blocks, packed, verses = b"", b"", b""
+        for number, start in enumerate(range(0, len(entries), a_block)):
+            parts = [entry.encode() for entry in entries[start : start + a_block]]
+            content = zlib.compress(b"".join(parts))
+            blocks += struct.pack("<III", len(packed), len(content), sum(map(len, parts)))
+            packed += content
+            for place, part in enumerate(parts):
+                verses += struct.pack("<IIH", number, sum(map(len, parts[:place])), len(part))
+        for suffix, content in ((".bzs", blocks), (".bzz", packed), (".bzv", verses)):
+            path.with_suffix(suffix).write_bytes(content)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,18 @@ def test_files_are_unpacked(write_deb: WriteDeb, tmp_path: Path, compression: st
     }
 
 
+def test_only_wanted_files_are_unpacked(write_deb: WriteDeb, tmp_path: Path) -> None:
+    asked = []
+
+    def wants(path: str) -> bool:
+        asked.append(path)
+        return path.endswith(".txt")
+
+    unpack_deb(write_deb(tmp_path / "p.deb", FILES), tmp_path / "out", wants)
+    assert asked == ["usr/share/a.txt", "usr/b.bin"]
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["a.txt"]
+
+
 @pytest.mark.parametrize("name", ["../escaped.txt", "./usr/../../escaped.txt"])
 def test_paths_that_lead_outside_are_refused(write_deb: WriteDeb, tmp_path: Path, name: str) -> None:
     package = write_deb(tmp_path / "p.deb", {"./usr/fine.txt": b"", name: b"evil"})

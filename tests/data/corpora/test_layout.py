@@ -13,9 +13,10 @@ from sprachbund.data.corpora.layout import (
     fingerprint_files,
     finish_speech,
     is_written,
+    refinish_corpus,
 )
-from sprachbund.data.corpora.packages import Package
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.corpora.package_cache import Package
+from sprachbund.data.manifest import read_cuts, write_cuts
 from sprachbund.errors import CorpusError, DataError
 from sprachbund.signal.audio import write_audio
 
@@ -94,6 +95,25 @@ def test_only_whole_recordings_count_as_written(tmp_path: Path) -> None:
     assert not is_written(path, 800, 8000)
     path.write_bytes(b"no audio")
     assert not is_written(path, 800, 8000)
+
+
+def test_recordings_without_text_have_no_supervision(origin: Origin, tmp_path: Path) -> None:
+    folder = begin_corpus(tmp_path, "tiny")
+    finish_speech(folder, origin, {"train": [Clip("n", "recordings/n.flac", 8000, 4000, "", "")]}, {})
+    assert read_cuts(folder / "train.jsonl.gz")[0].supervisions == []
+
+
+def test_a_changed_corpus_gets_a_new_fingerprint(origin: Origin, tmp_path: Path) -> None:
+    folder = begin_corpus(tmp_path, "tiny")
+    before = finish_speech(folder, origin, {"train": [CLIP], "test": [CLIP]}, {}).description
+    (folder / "test.jsonl.gz").write_bytes(b"not gzip")
+    with pytest.raises(DataError):
+        refinish_corpus(folder, before)
+    write_cuts([cut.with_id("other") for cut in read_cuts(folder / "train.jsonl.gz")], folder / "test.jsonl.gz")
+    after = refinish_corpus(folder, before).description
+    assert after["fingerprint"] != before["fingerprint"]
+    assert {**after, "fingerprint": ""} == {**before, "fingerprint": ""}
+    assert find_prepared(folder) is not None
 
 
 def test_counts_of_no_clips() -> None:

@@ -1,146 +1,59 @@
-import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sprachbund.data.corpora import packages
-from sprachbund.data.corpora.packages import (
-    PACKAGES,
-    Package,
-    cache_folder,
-    cached_package,
-    fetch_packages,
-    main,
-    package_version,
-)
-from sprachbund.errors import CorpusError
+from sprachbund.data.corpora.package_cache import Package, cache_folder, cached_package, fetch_packages
+from sprachbund.data.corpora.packages import PACKAGES, main
 
-PACKAGE = Package("some-sounds-en", (("usr/share/sounds.txt", 5),))
-FILES = {"./usr/share/sounds.txt": b"alpha"}
-WriteDeb = Callable[..., Path]
+HAD = Package("some-sounds-en", (("usr/share/sounds.txt", 5),))
+LACKING = Package("no-sounds-en", (("usr/share/sounds.txt", 5),))
 
 
-@pytest.fixture
-def debs(tmp_path: Path, write_deb: WriteDeb) -> Path:
-    folder = tmp_path / "debs"
-    folder.mkdir()
-    write_deb(folder / "some-sounds-en-g722_1.0-1_all.deb", {"./usr/other.txt": b""})
-    write_deb(folder / "some-sounds-en_1%3a1.0-1_all.deb", FILES)
-    return folder
-
-
-def fake_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """A program apt-get in front of the PATH."""
-    tool = tmp_path / "bin" / "apt-get"
-    tool.parent.mkdir()
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
-
-
-def test_the_cache_lies_where_the_environment_says(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cache_folder() == cache
-    monkeypatch.delenv("SPRACHBUND_CACHE")
-    assert cache_folder() == Path.home() / ".cache/sprachbund/packages"
-
-
-def test_a_folder_of_packages_is_unpacked_into_the_cache(cache: Path, debs: Path) -> None:
-    assert cached_package(PACKAGE) is None
-    assert fetch_packages([PACKAGE], debs) == {PACKAGE.name: cache / PACKAGE.name}
-    assert (cache / PACKAGE.name / "usr/share/sounds.txt").read_bytes() == b"alpha"
-    assert cached_package(PACKAGE) == cache / PACKAGE.name
-    assert [path.name for path in cache.iterdir()] == [PACKAGE.name]
-
-
-def test_a_package_file_replaces_what_the_cache_holds(cache: Path, debs: Path, write_deb: WriteDeb) -> None:
-    fetch_packages([PACKAGE], debs)
-    newer = write_deb(debs.parent / "some-sounds-en_2_all.deb", {"./usr/share/sounds.txt": b"gamma"})
-    folder = fetch_packages([PACKAGE], newer)[PACKAGE.name]
-    assert (folder / "usr/share/sounds.txt").read_bytes() == b"gamma"
-
-
-def test_unpacked_content_is_used_where_it_lies(cache: Path, tmp_path: Path) -> None:
-    for root in (tmp_path / "plain", tmp_path / "nested" / PACKAGE.name):
-        (root / "usr/share").mkdir(parents=True)
-        (root / "usr/share/sounds.txt").write_bytes(b"alpha")
-    assert fetch_packages([PACKAGE], tmp_path / "plain")[PACKAGE.name] == tmp_path / "plain"
-    assert fetch_packages([PACKAGE], tmp_path / "nested")[PACKAGE.name] == tmp_path / "nested" / PACKAGE.name
-    assert not cache.exists()
-
-
-def test_files_of_other_sizes_are_refused_and_nothing_stays(cache: Path, tmp_path: Path, write_deb: WriteDeb) -> None:
-    for files in ({"./usr/share/sounds.txt": b"alph"}, {"./usr/share/other.txt": b"alpha"}):
-        deb = write_deb(tmp_path / "some-sounds-en_1_all.deb", files)
-        with pytest.raises(CorpusError, match=r"sounds\.txt"):
-            fetch_packages([PACKAGE], deb)
-        assert list(cache.iterdir()) == []
-
-
-def test_a_damaged_cache_is_not_taken(cache: Path, debs: Path) -> None:
-    folder = fetch_packages([PACKAGE], debs)[PACKAGE.name]
-    (folder / "usr/share/sounds.txt").write_bytes(b"al")
-    assert cached_package(PACKAGE) is None
-    fetch_packages([PACKAGE], debs)
-    assert cached_package(PACKAGE) is not None
-
-
-def test_sources_that_lack_the_package_say_what_to_do(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"does not exist.*nowhere"):
-        fetch_packages([PACKAGE], tmp_path / "nowhere")
-    with pytest.raises(CorpusError, match=r"some-sounds-en.*packages\.debian\.org.*--from"):
-        fetch_packages([PACKAGE], tmp_path)
-
-
-def test_without_apt_the_way_by_hand_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages.shutil, "which", lambda _: None)
-    with pytest.raises(CorpusError, match=r"without apt-get.*--from"):
-        fetch_packages([PACKAGE])
-
-
-def test_a_failing_apt_is_told_and_leaves_nothing(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_apt(tmp_path, monkeypatch, "echo 'E: no route' >&2; exit 100")
-    with pytest.raises(CorpusError, match=r"E: no route.*--from"):
-        fetch_packages([PACKAGE])
-    assert list(cache.iterdir()) == []
-
-
-def test_apt_downloads_once(cache: Path, debs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deb = debs / "some-sounds-en_1%3a1.0-1_all.deb"
-    fake_apt(
-        tmp_path, monkeypatch, f'test "$1 $2" = "download {PACKAGE.name}" && cp {deb} . && echo x >> {tmp_path}/log'
-    )
-    for _ in range(2):
-        assert fetch_packages([PACKAGE]) == {PACKAGE.name: cache / PACKAGE.name}
-    assert (tmp_path / "log").read_text() == "x\n"
-    assert [path.name for path in cache.iterdir()] == [PACKAGE.name]
-
-
-def test_a_cache_that_cannot_be_made_is_told(tmp_path: Path, debs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SPRACHBUND_CACHE", str(tmp_path / "file"))
-    with pytest.raises(CorpusError, match="SPRACHBUND_CACHE"):
-        fetch_packages([PACKAGE], debs)
-
-
-def test_the_version_comes_from_the_changelog(
-    tmp_path: Path, package_notices: Callable[[str], dict[str, bytes]], write_files: Callable[..., None]
+def test_the_entry_without_command_line_fetches_all_it_can(
+    cache: Path,
+    tmp_path: Path,
+    write_deb: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert package_version(PACKAGE, tmp_path) == "unknown"
-    write_files(tmp_path, package_notices(PACKAGE.name))
-    assert package_version(PACKAGE, tmp_path) == "1.2-3"
-
-
-def test_the_entry_without_command_line_fetches(
-    cache: Path, debs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fetch_packages([PACKAGE], debs)
-    monkeypatch.setattr(packages, "PACKAGES", {PACKAGE.name: PACKAGE})
-    assert main([]) == 0
-    assert str(cache / PACKAGE.name) in capsys.readouterr().out
+    fetch_packages([HAD], write_deb(tmp_path / "some-sounds-en_1_all.deb", {"./usr/share/sounds.txt": b"alpha"}))
+    monkeypatch.setattr(packages, "PACKAGES", {package.name: package for package in (LACKING, HAD)})
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["some-sounds-en"]) == 0
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out.count(str(cache / HAD.name)) == 2
+    assert err.count("\n") == 1
+    assert LACKING.name in err
     assert main(["nonsense"]) == 2
-    assert PACKAGE.name in capsys.readouterr().err
+    assert HAD.name in capsys.readouterr().err
 
 
-def test_every_package_names_files_to_check() -> None:
-    assert all(package.files and name == package.name for name, package in PACKAGES.items())
+def test_every_package_names_files_to_check_and_unpacks_them() -> None:
+    for name, package in PACKAGES.items():
+        assert package.files
+        assert package.name == name
+        assert re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)
+        assert all(size > 0 and package.wants(path) for path, size in package.files)
+        assert package.wants(f"usr/share/doc/{name}/copyright")
+        assert all(folder.startswith("usr/share/") and count > 0 for folder, _, count in package.counts)
+
+
+def test_pictures_and_other_languages_stay_packed() -> None:
+    wesnoth, stamps = PACKAGES["wesnoth-1.16-data"], PACKAGES["tuxpaint-stamps-default"]
+    locale = "usr/share/games/wesnoth/1.16/locale"
+    assert wesnoth.wants(f"{locale}/de/LC_MESSAGES/wesnoth.mo")
+    assert not wesnoth.wants(f"{locale}/pl/LC_MESSAGES/wesnoth.mo")
+    assert not wesnoth.wants("usr/share/games/wesnoth/1.16/data/core/music/x.ogg")
+    assert stamps.wants("usr/share/tuxpaint/stamps/a/b_desc.ogg")
+    assert not stamps.wants("usr/share/tuxpaint/stamps/a/b.svg")
+
+
+@pytest.mark.parametrize("name", list(PACKAGES))
+def test_real_packages_in_the_cache_are_whole(name: str) -> None:
+    if not (cache_folder() / name).is_dir():
+        pytest.skip("the package is not in the cache; run `make corpora` first")
+    assert cached_package(PACKAGES[name]) == cache_folder() / name

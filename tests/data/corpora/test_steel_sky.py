@@ -2,6 +2,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from sprachbund.data.corpora import steel_sky
-from sprachbund.data.corpora.packages import Package
+from sprachbund.data.corpora import speech, steel_sky
+from sprachbund.data.corpora.package_cache import Package
 from sprachbund.data.corpora.sky_archive import SkyArchive, Voice
 from sprachbund.data.corpora.sky_texts import LANGUAGE_SLOTS
-from sprachbund.data.corpora.steel_sky import SkyLine, prepare, read_lines, split_lines, to_clip, to_natural_text
+from sprachbund.data.corpora.speech import prepare_speech
+from sprachbund.data.corpora.steel_sky import CORPUS, SkyLine, split_lines, to_clip, to_natural_text
 from sprachbund.data.manifest import read_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import read_audio
 from sprachbund.tokens.normalize import normalize_text
+
+prepare = partial(prepare_speech, steel_sky.read, steel_sky.NAME, CORPUS.avoids)
 
 
 def line(section: int, index: int, english: str, samples: int = 11025) -> SkyLine:
@@ -136,8 +140,8 @@ def test_an_interrupted_preparation_goes_on_and_gives_the_same_bytes(
         written.append(path)
         steel_sky_write(path, *arguments)
 
-    steel_sky_write = steel_sky.write_audio
-    monkeypatch.setattr(steel_sky, "write_audio", fail_at_third)
+    steel_sky_write = speech.write_audio
+    monkeypatch.setattr(speech, "write_audio", fail_at_third)
     with pytest.raises(KeyboardInterrupt):
         prepare(tmp_path / "broken", source)
     folder = tmp_path / "broken" / "steel-sky"
@@ -145,7 +149,7 @@ def test_an_interrupted_preparation_goes_on_and_gives_the_same_bytes(
     assert len(list((folder / "recordings").iterdir())) == 2
     written[0].write_bytes(written[0].read_bytes()[:-40])  # half written by something else
     soundfile.write(written[1], np.zeros(99, np.int16), 11025)  # of another length
-    monkeypatch.setattr(steel_sky, "write_audio", steel_sky_write)
+    monkeypatch.setattr(speech, "write_audio", steel_sky_write)
     prepare(tmp_path / "broken", source)
     for path in sorted(whole.rglob("*.*")):
         assert (folder / path.relative_to(whole)).read_bytes() == path.read_bytes(), path
@@ -156,7 +160,7 @@ def test_recordings_that_are_there_are_not_written_again(
 ) -> None:
     folder = prepare(tmp_path, source).folder
     (folder / "corpus.json").unlink()
-    monkeypatch.setattr(steel_sky, "write_audio", lambda *_: pytest.fail("written again"))
+    monkeypatch.setattr(speech, "write_audio", lambda *_: pytest.fail("written again"))
     assert not prepare(tmp_path, source).was_complete
 
 
@@ -200,18 +204,13 @@ def test_dev_texts_of_the_test_set_are_dropped() -> None:
     }
 
 
-@pytest.fixture(scope="module")
-def real_lines(real_sky: SkyArchive) -> list[SkyLine]:
-    return read_lines(real_sky)
-
-
 def minutes(lines: list[SkyLine]) -> float:
     return round(sum(line.voice.num_samples for line in lines) / 11025 / 60, 2)
 
 
-def test_real_lines_have_the_known_counts(real_lines: list[SkyLine], facts: Callable[[str], Any]) -> None:
+def test_real_sky_lines_have_the_known_counts(real_sky_lines: list[SkyLine], facts: Callable[[str], Any]) -> None:
     known = facts("acceptance")["steel_sky"]
-    usable = [line for line in real_lines if line.is_usable]
+    usable = [line for line in real_sky_lines if line.is_usable]
     assert len(usable) == known["usable_clips"]
     assert minutes(usable) == known["usable_minutes"]
     assert sum(len(line.normalized.split()) for line in usable) == known["usable_words_en"]
@@ -224,10 +223,10 @@ def test_real_lines_have_the_known_counts(real_lines: list[SkyLine], facts: Call
     assert words == known["translated_words"]
 
 
-def test_real_splits_have_the_known_counts(real_lines: list[SkyLine], facts: Callable[[str], Any]) -> None:
+def test_real_splits_have_the_known_counts(real_sky_lines: list[SkyLine], facts: Callable[[str], Any]) -> None:
     """The known words count digits as they are written; ours are spelled, which adds two words to one dev line."""
     known = facts("acceptance")["steel_sky"]["split"]
-    lines = {(line.voice.section, line.voice.index): line for line in real_lines}
+    lines = {(line.voice.section, line.voice.index): line for line in real_sky_lines}
     splits = split_lines(list(lines.values()))
     for split, clips in splits.items():
         of_split = [lines[clip.custom["section"], clip.custom["index"]] for clip in clips]
@@ -245,16 +244,33 @@ def test_real_splits_have_the_known_counts(real_lines: list[SkyLine], facts: Cal
 
 
 def test_unknown_words_of_real_translations_are_the_known_ones(
-    real_lines: list[SkyLine], facts: Callable[[str], Any]
+    real_sky_lines: list[SkyLine], facts: Callable[[str], Any]
 ) -> None:
     """Holds only if characters and natural case are right: the known words were counted behind both."""
     tokens: dict[str, Counter[str]] = {}
-    for line in real_lines:
+    for line in real_sky_lines:
         for name, text in line.translations.items():
             found = re.findall(r"[^\W\d_]+", to_natural_text(text, name))
             tokens.setdefault(name, Counter()).update(token.lower() for token in found)
     for name, words in facts("steel_sky_unknown_words").items():
         assert [word for word, count in words if tokens[name][word.lower()] < count] == []
+
+
+def test_texts_that_the_other_game_holds_out_leave_training(
+    source: Path, tmp_path: Path, finish_tiny: Callable[..., Any]
+) -> None:
+    root = tmp_path / "corpora"
+    before = prepare(root, source).description
+    assert before["splits"]["train"]["cuts"] == 2
+    assert "checked_against" not in before
+    finish_tiny(root / "amazon-queen", train=["my robot"], dev=["It's a spanner!"], test=["anything"])
+    after = prepare(root, source)
+    assert [cut.supervisions[0].text for cut in read_cuts(after.folder / "train.jsonl.gz")] == ["my robot"]
+    assert after.description["splits"]["dev"] == before["splits"]["dev"]
+    assert list(after.description["checked_against"]) == ["amazon-queen"]
+    assert prepare(root).was_complete
+    finish_tiny(root / "amazon-queen", train=["x"], dev=["nothing"], test=["anything"])
+    assert prepare(root, source).description["splits"]["train"] == before["splits"]["train"]
 
 
 @pytest.mark.slow

@@ -1,31 +1,26 @@
-"""asterisk: the prompts of a telephone exchange, read by one voice a language. English is offered.
+"""asterisk: the prompts of a telephone exchange, read by one voice a language.
 
-Another language is a row of `LANGUAGES`, two packages, and a row of the registry.
+A further language is a row of `LANGUAGES`, and two packages.
 """
 
 import gzip
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from sprachbund.data.corpora.layout import (
-    Clip,
-    Origin,
-    Prepared,
-    begin_corpus,
-    find_prepared,
-    finish_speech,
-    is_written,
-)
-from sprachbund.data.corpora.packages import ASTERISK_EN, ASTERISK_EN_G722, Package, fetch_packages
-from sprachbund.data.corpora.progress import show_progress
-from sprachbund.data.corpora.splits import assign_by_checksum, remove_overlap
+from sprachbund.data.corpora.layout import Clip, Origin
+from sprachbund.data.corpora.package_cache import Package, fetch_packages
+from sprachbund.data.corpora.packages import ASTERISK_SOUNDS, ASTERISK_TEXTS
+from sprachbund.data.corpora.speech import Speech, speech_corpus
+from sprachbund.data.corpora.splits import normalize_line, split_by_checksum
 from sprachbund.errors import CorpusError
-from sprachbund.signal.audio import SAMPLING_RATE, probe_audio, read_audio, write_audio
-from sprachbund.tokens.normalize import normalize_text, spell_numbers
+from sprachbund.shapes import Array, Float
+from sprachbund.signal.audio import SAMPLING_RATE, probe_audio, read_audio
 
 _ENCLOSED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_BY_DIGIUM = "financed by Digium, Inc. (digium.com)."
 
 
 @dataclass(frozen=True)
@@ -35,9 +30,10 @@ class PromptLanguage:
     name: str  # of the corpus
     language: str
     locale: str  # folder of the recordings
-    speaker: str
+    speaker: str  # one person reads both English and Spanish
     licence: str
     attribution: str
+    minutes: float
     texts: Package
     recordings: Package
 
@@ -50,17 +46,27 @@ class PromptLanguage:
         return unpacked / "usr/share/asterisk/sounds" / self.locale
 
 
-LANGUAGES = {
-    "en": PromptLanguage(
-        name="asterisk",
-        language="en",
-        locale="en_US_f_Allison",
-        speaker="allison",
-        licence="CC-BY-SA-3.0",
-        attribution="Recorded by Allison Smith (theivrvoice.com); financed by Digium, Inc. (digium.com).",
-        texts=ASTERISK_EN,
-        recordings=ASTERISK_EN_G722,
+def _row(language: str, locale: str, speaker: str, licence: str, reader: str, minutes: float) -> PromptLanguage:
+    return PromptLanguage(
+        name="asterisk" if language == "en" else f"asterisk-{language}",
+        language=language,
+        locale=locale,
+        speaker=speaker,
+        licence=licence,
+        attribution=f"{reader}; {_BY_DIGIUM}",
+        minutes=minutes,
+        texts=ASTERISK_TEXTS[language],
+        recordings=ASTERISK_SOUNDS[language],
     )
+
+
+_ALLISON = "Recorded by Allison Smith (theivrvoice.com)"
+LANGUAGES = {
+    "en": _row("en", "en_US_f_Allison", "allison", "CC-BY-SA-3.0", _ALLISON, 24.27),
+    "es": _row("es", "es_MX_f_Allison", "allison", "CC-BY-SA-3.0", _ALLISON, 28.87),
+    "fr": _row("fr", "fr_CA_f_June", "june", "CC-BY-SA-3.0", "Recorded by June Wallack (junewallack.com)", 23.91),
+    "it": _row("it", "it_IT_m_Carlo", "carlo", "CC-BY-3.0", "Recorded by Carlo Flora", 22.54),
+    "ru": _row("ru", "ru_RU_f_IvrvoiceRU", "ivrvoice", "CC-BY-3.0", "Provided by Maxim Topal (ivrvoice.ru)", 23.52),
 }
 
 
@@ -125,10 +131,8 @@ def read_prompts(row: PromptLanguage, texts: Path, recordings: Path) -> list[Pro
 def split_prompts(row: PromptLanguage, prompts: Sequence[Prompt]) -> dict[str, list[Clip]]:
     """Train, dev and test by the checksum of the key, and ``all``, the recommended use: everything as a test set."""
     clips = [to_clip(row, prompt) for prompt in prompts]
-    parts: dict[str, list[Clip]] = {"train": [], "dev": [], "test": []}
-    for clip, prompt in zip(clips, prompts, strict=True):
-        parts[assign_by_checksum(prompt.key)].append(clip)
-    return {**remove_overlap(**parts), "all": clips}
+    keys = [prompt.key for prompt in prompts]
+    return {**split_by_checksum(zip(keys, clips, strict=True)), "all": clips}
 
 
 def to_clip(row: PromptLanguage, prompt: Prompt) -> Clip:
@@ -138,37 +142,42 @@ def to_clip(row: PromptLanguage, prompt: Prompt) -> Clip:
         recording=f"recordings/{prompt.key}.flac",
         sampling_rate=SAMPLING_RATE,
         num_samples=prompt.num_samples,
-        text=normalize_text(spell_numbers(prompt.text, row.language)),
+        text=normalize_line(prompt.text, row.language),
         language=row.language,
         speaker=row.speaker,
         custom={"raw_text": prompt.typed, "key": prompt.key},
     )
 
 
-def prepare(root: Path, source: Path | None = None, progress: bool = False) -> Prepared:
-    """Write the English corpus below `root`; recordings that are there already are kept.
-
-    Args:
-        root: folder of all corpora.
-        source: the packages as files or folder, see `fetch_packages`.
-        progress: whether to show a bar.
+def read(language: str, source: Path | None) -> Speech:
+    """The corpus of a language in its packages, which `fetch_packages` finds with `source`.
 
     Raises:
         CorpusError: the packages cannot be had, or are damaged.
     """
-    row = LANGUAGES["en"]
-    prepared = find_prepared(root / row.name)
-    if prepared is not None:
-        return prepared
+    row = LANGUAGES[language]
     unpacked = fetch_packages([row.texts, row.recordings], source)
     texts, recordings = unpacked[row.texts.name], unpacked[row.recordings.name]
-    prompts = read_prompts(row, texts, recordings)
-    splits = split_prompts(row, prompts)
-    folder = begin_corpus(root, row.name)
-    for prompt in show_progress(prompts, f"{row.name}: recordings", len(prompts), progress):
-        path = folder / "recordings" / f"{prompt.key}.flac"
-        if not is_written(path, prompt.num_samples, SAMPLING_RATE):
-            write_audio(path, read_audio(prompt.path), SAMPLING_RATE)
+    splits = split_prompts(row, read_prompts(row, texts, recordings))
     packages = ((row.texts, texts), (row.recordings, recordings))
     origin = Origin(row.name, (row.language,), row.licence, row.attribution, packages, ("copyright",))
-    return finish_speech(folder, origin, splits, {})
+    return Speech(origin, splits, partial(decode, row.recordings_folder(recordings)))
+
+
+def decode(folder: Path, clip: Clip) -> Float[Array, " sample"]:
+    """Decode the G.722 stream of a clip below `folder`."""
+    return read_audio(folder / f"{clip.custom['key']}.g722", SAMPLING_RATE)
+
+
+_VOICES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ru": "Russian"}
+CORPORA = tuple(
+    speech_corpus(
+        partial(read, language),
+        name=row.name,
+        languages=(language,),
+        minutes=row.minutes,
+        licence=row.licence,
+        description=f"Telephone prompts of one {_VOICES[language]} voice; best used as a test set (manifest all)",
+    )
+    for language, row in LANGUAGES.items()
+)

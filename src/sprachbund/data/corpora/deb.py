@@ -28,8 +28,13 @@ _UNPACK = "Unpack the package yourself and pass the folder with --from."
 _MEND = "Download the package again; the file may be cut short."
 
 
-def unpack_deb(deb: Path, folder: Path) -> None:
+def unpack_deb(deb: Path, folder: Path, wants: Callable[[str], bool] | None = None) -> None:
     """Extract the regular files of a Debian package below `folder`; links and special files are left out.
+
+    Args:
+        deb: the package.
+        folder: where to.
+        wants: tells whether the file of a path (``usr/...``) is extracted; None for all.
 
     Raises:
         CorpusError: `deb` is not a package, is truncated, is compressed in an unknown way, or holds a path that leads
@@ -44,7 +49,7 @@ def unpack_deb(deb: Path, folder: Path) -> None:
     try:
         with _open_data(deb) as archive:
             for member in archive:
-                if member.isfile() or member.isdir():
+                if member.isfile() and (wants is None or wants(member.name.removeprefix("./"))):
                     archive.extract(member, folder, filter="data")
     except tarfile.FilterError as error:
         raise CorpusError(

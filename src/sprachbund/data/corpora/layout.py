@@ -1,7 +1,9 @@
 """What every prepared corpus looks like on disk, and what is written last.
 
 ROOT/NAME/recordings/*.flac     speech at its native rate, 16 bit
-ROOT/NAME/{train,dev,test}.jsonl.gz   manifests of cuts (a text corpus has text.txt)
+ROOT/NAME/{train,dev,test}.jsonl.gz   manifests of cuts; ``all`` is the whole as a test set
+ROOT/NAME/text.txt              of a text corpus: normalised lines, none of which is held out by a corpus
+ROOT/NAME/{train,dev,test}.en-es.{en,es}.txt   of a parallel text corpus: line by line, as written
 ROOT/NAME/LICENSE.txt           attribution, and the package's own notices
 ROOT/NAME/corpus.json           name, licence, versions, counts, fingerprint; its presence says: complete
 """
@@ -17,7 +19,7 @@ from typing import Any
 from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 
-from sprachbund.data.corpora.packages import Package, package_version
+from sprachbund.data.corpora.package_cache import Package, package_version
 from sprachbund.data.manifest import read_manifest_bytes, write_cuts
 from sprachbund.errors import AudioError, CorpusError, DataError
 from sprachbund.files import write_atomically
@@ -27,6 +29,8 @@ LAYOUT_VERSION = 1  # a corpus of another layout is prepared anew
 DESCRIPTION = "corpus.json"
 TEXT = "text.txt"
 
+Shard = tuple[int, int]  # index from 0, and how many there are
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -34,11 +38,14 @@ class Corpus:
 
     name: str
     languages: tuple[str, ...]
-    kind: str  # "speech" or "text"
-    minutes: float | None  # of prepared speech
+    kind: str  # "speech", "text" or "noise"
+    minutes: float | None  # of prepared recordings
     licence: str
     description: str
     prepare: Callable[[Path, Path | None, bool], "Prepared"]  # (root, source, show progress)
+    # Writes only the recordings of a shard; None where there is nothing to share out.
+    prepare_shard: Callable[[Path, Path | None, bool, Shard], "ShardDone"] | None = None
+    avoids: tuple[str, ...] = ()  # speech corpora whose held-out texts its training manifest loses
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class ShardDone:
+    """The recordings of a shard are there."""
+
+    folder: Path
+    was_complete: bool  # the whole corpus was there already
+    num_recordings: int  # of the shard
+
+
+@dataclass(frozen=True)
 class Clip:
     """A recording with its text, before it becomes a cut."""
 
@@ -58,7 +74,7 @@ class Clip:
     recording: str  # path below the corpus folder
     sampling_rate: int
     num_samples: int
-    text: str
+    text: str  # empty for what is no speech
     language: str
     speaker: str | None = None
     custom: dict[str, Any] = field(default_factory=dict)
@@ -100,10 +116,20 @@ def begin_corpus(root: Path, name: str) -> Path:
     Raises:
         CorpusError: the folder cannot be written to.
     """
+    folder = make_folder(root, name)
+    (folder / DESCRIPTION).unlink(missing_ok=True)
+    return folder
+
+
+def make_folder(root: Path, name: str) -> Path:
+    """Create the folder of a corpus, as it is where it exists.
+
+    Raises:
+        CorpusError: it cannot be created.
+    """
     folder = root / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / DESCRIPTION).unlink(missing_ok=True)
     except OSError as error:
         raise CorpusError(
             "the corpus folder cannot be created",
@@ -135,20 +161,28 @@ def finish_corpus(folder: Path, origin: Origin, files: Sequence[str], notes: Map
     """Write the licence, then the description with the fingerprint of `files`."""
     with write_atomically(folder / "LICENSE.txt", "w") as handle:
         handle.write(_licence_text(origin))
-    description = {
-        "name": origin.name,
-        "layout": LAYOUT_VERSION,
-        "languages": list(origin.languages),
-        "licence": origin.licence,
-        "attribution": origin.attribution,
-        "packages": {package.name: package_version(package, unpacked) for package, unpacked in origin.packages},
-        "files": list(files),
-        "fingerprint": fingerprint_files([folder / name for name in files]),
-        **notes,
-    }
+    return refinish_corpus(
+        folder,
+        {
+            "name": origin.name,
+            "layout": LAYOUT_VERSION,
+            "languages": list(origin.languages),
+            "licence": origin.licence,
+            "attribution": origin.attribution,
+            "packages": {package.name: package_version(package, unpacked) for package, unpacked in origin.packages},
+            "files": list(files),
+            **notes,
+        },
+    )
+
+
+def refinish_corpus(folder: Path, description: Mapping[str, Any]) -> Prepared:
+    """Write the description of a corpus with the fingerprint of its files as they are now."""
+    files = [folder / name for name in description["files"]]
+    described = {**description, "fingerprint": fingerprint_files(files)}
     with write_atomically(folder / DESCRIPTION, "w") as handle:
-        handle.write(json.dumps(description, ensure_ascii=False, indent=2) + "\n")
-    return Prepared(folder, was_complete=False, description=description)
+        handle.write(json.dumps(described, ensure_ascii=False, indent=2) + "\n")
+    return Prepared(folder, was_complete=False, description=described)
 
 
 def fingerprint_files(files: Sequence[Path]) -> str:
@@ -187,9 +221,8 @@ def _to_cut(clip: Clip, folder: Path) -> MonoCut:
     supervision = SupervisionSegment(
         clip.clip_id, clip.clip_id, 0.0, clip.duration, 0, clip.text, clip.language, clip.speaker
     )
-    return MonoCut(
-        clip.clip_id, 0.0, clip.duration, 0, [supervision], recording=recording, custom=dict(clip.custom) or None
-    )
+    said = [supervision] if clip.text else []
+    return MonoCut(clip.clip_id, 0.0, clip.duration, 0, said, recording=recording, custom=dict(clip.custom) or None)
 
 
 def _licence_text(origin: Origin) -> str:

@@ -1,38 +1,13 @@
-"""Debian packages in a cache: downloaded with apt-get or taken from a file, unpacked without root rights.
+"""The Debian packages that corpora come from.
 
 ``python -m sprachbund.data.corpora.packages NAME...`` only fetches; without names, all packages of all corpora.
 """
 
-import gzip
-import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from sprachbund.data.corpora.deb import unpack_deb
+from sprachbund.data.corpora.package_cache import Package, fetch_packages
 from sprachbund.errors import EXIT_CODE, CorpusError
-
-_MIRROR = "https://packages.debian.org/bookworm/all/{name}/download"
-
-
-@dataclass(frozen=True)
-class Package:
-    """A Debian package, with the sizes in bytes of the files that a reader relies on."""
-
-    name: str
-    files: tuple[tuple[str, int], ...]
-
-    @property
-    def mend(self) -> str:
-        """How a user gets the package where apt-get cannot."""
-        address = _MIRROR.format(name=self.name)
-        return f"Download the .deb by hand from {address} and pass it, or the folder that holds it, with --from."
-
 
 STEEL_SKY = Package(
     "beneath-a-steel-sky",
@@ -41,13 +16,72 @@ STEEL_SKY = Package(
         ("usr/share/scummvm/beneath-a-steel-sky/sky.dsk", 72_395_713),
     ),
 )
-ASTERISK_EN = Package(
-    "asterisk-core-sounds-en", (("usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz", 8_558),)
+AMAZON_QUEEN = Package(
+    "flight-of-the-amazon-queen", (("usr/share/scummvm/flight-of-the-amazon-queen/queen.1c", 54_108_887),)
 )
-ASTERISK_EN_G722 = Package(
-    "asterisk-core-sounds-en-g722",
-    (("usr/share/asterisk/sounds/en_US_f_Allison/conf-adminmenu-162.g722", 167_841),),
+
+
+def _asterisk_texts(language: str, size: int) -> Package:
+    name = f"asterisk-core-sounds-{language}"
+    return Package(name, ((f"usr/share/doc/{name}/core-sounds-{language}.txt.gz", size),))
+
+
+def _asterisk_sounds(language: str, locale: str, longest: tuple[str, int], count: int) -> Package:
+    folder = f"usr/share/asterisk/sounds/{locale}"
+    files = ((f"{folder}/{longest[0]}.g722", longest[1]),)
+    return Package(f"asterisk-core-sounds-{language}-g722", files, counts=((folder, "*.g722", count),))
+
+
+ASTERISK_TEXTS = {
+    "en": _asterisk_texts("en", 8_558),
+    "es": _asterisk_texts("es", 7_921),
+    "fr": _asterisk_texts("fr", 9_047),
+    "it": _asterisk_texts("it", 9_894),
+    "ru": _asterisk_texts("ru", 11_476),
+}
+ASTERISK_SOUNDS = {
+    "en": _asterisk_sounds("en", "en_US_f_Allison", ("conf-adminmenu-162", 167_841), 568),
+    "es": _asterisk_sounds("es", "es_MX_f_Allison", ("demo-instruct", 684_890), 527),
+    "fr": _asterisk_sounds("fr", "fr_CA_f_June", ("demo-instruct", 565_983), 561),
+    "it": _asterisk_sounds("it", "it_IT_m_Carlo", ("demo-instruct", 514_586), 599),
+    "ru": _asterisk_sounds("ru", "ru_RU_f_IvrvoiceRU", ("demo-instruct", 590_205), 576),
+}
+
+_FILLETS = "usr/share/games/fillets-ng"
+FILLETS_TEXTS = Package(
+    "fillets-ng-data",
+    ((f"{_FILLETS}/script/linux/dialogs_ru.lua", 13_178),),
+    wanted=(f"{_FILLETS}/script/*dialogs_*.lua",),
+    counts=((f"{_FILLETS}/script", "*dialogs_*.lua", 1104),),
 )
+FILLETS_SOUNDS = {
+    "cs": Package(
+        "fillets-ng-data-cs",
+        ((f"{_FILLETS}/sound/rush/cs/m-hraje.ogg", 146_916),),
+        counts=((f"{_FILLETS}/sound", "*.ogg", 1882),),
+    ),
+    "nl": Package(
+        "fillets-ng-data-nl",
+        ((f"{_FILLETS}/sound/computer/nl/poc-v-vyresil.ogg", 83_529),),
+        counts=((f"{_FILLETS}/sound", "*.ogg", 1616),),
+    ),
+}
+
+_STAMPS = "usr/share/tuxpaint/stamps"
+TUXPAINT = Package(
+    "tuxpaint-stamps-default",
+    ((f"{_STAMPS}/symbols/chess/w_4_knight_desc_ro.ogg", 247_609),),
+    wanted=(f"{_STAMPS}/*.ogg", f"{_STAMPS}/*.txt"),
+    counts=((_STAMPS, "*.ogg", 7858), (_STAMPS, "*.txt", 952)),
+)
+
+POCKETSPHINX = Package(
+    "pocketsphinx-testdata",
+    (("usr/share/pocketsphinx/test/data/cards/005.wav", 112_124),),
+    wanted=("usr/share/pocketsphinx/test/data/cards/*", "usr/share/pocketsphinx/test/data/librivox/*"),
+    counts=(("usr/share/pocketsphinx/test/data", "*.wav", 10),),
+)
+
 WORDNET = Package(
     "wordnet-base",
     (
@@ -57,170 +91,73 @@ WORDNET = Package(
         ("usr/share/wordnet/data.adv", 516_696),
     ),
 )
+GCIDE = Package(
+    "dict-gcide",
+    (("usr/share/dictd/gcide.dict.dz", 13_527_370), ("usr/share/dictd/gcide.index", 3_952_317)),
+    wanted=("usr/share/dictd/gcide.*",),
+)
+ANARCHISM = Package(
+    "anarchism",
+    (("usr/share/doc/anarchism/html/append31.html", 470_743),),
+    wanted=("usr/share/doc/anarchism/html/*.html",),
+    counts=(("usr/share/doc/anarchism/html", "*.html", 143),),
+)
+
+_SWORD = "usr/share/sword/modules/texts/ztext"
+WEB_BIBLE = Package(
+    "sword-text-web",
+    ((f"{_SWORD}/engWEB2015eb/ot.bzz", 3_063_793), (f"{_SWORD}/engWEB2015eb/nt.bzz", 832_969)),
+)
+SPARV_BIBLE = Package(
+    "sword-text-sparv",
+    ((f"{_SWORD}/spaRV1909eb/ot.bzz", 1_924_606), (f"{_SWORD}/spaRV1909eb/nt.bzz", 714_667)),
+)
+
+_LOCALES = "usr/share/games/wesnoth/1.16/locale"
+WESNOTH_LANGUAGES = ("de", "es", "fr", "it", "ru", "sv", "pt", "cs", "nl")
+WESNOTH = Package(
+    "wesnoth-1.16-data",
+    ((f"{_LOCALES}/de/LC_MESSAGES/wesnoth-units.mo", 325_984),),
+    wanted=tuple(f"{_LOCALES}/{language}/LC_MESSAGES/wesnoth*.mo" for language in WESNOTH_LANGUAGES),
+    counts=tuple((f"{_LOCALES}/{language}", "*.mo", 9) for language in WESNOTH_LANGUAGES),
+)
+
 PACKAGES: dict[str, Package] = {
-    package.name: package for package in (STEEL_SKY, ASTERISK_EN, ASTERISK_EN_G722, WORDNET)
+    package.name: package
+    for package in (
+        STEEL_SKY,
+        AMAZON_QUEEN,
+        *ASTERISK_TEXTS.values(),
+        *ASTERISK_SOUNDS.values(),
+        FILLETS_TEXTS,
+        *FILLETS_SOUNDS.values(),
+        TUXPAINT,
+        POCKETSPHINX,
+        WORDNET,
+        GCIDE,
+        ANARCHISM,
+        WEB_BIBLE,
+        SPARV_BIBLE,
+        WESNOTH,
+    )
 }
 
 
-def cache_folder() -> Path:
-    """Where unpacked packages are kept: ``packages`` in SPRACHBUND_CACHE, or in the user's cache folder."""
-    default = Path.home() / ".cache" / "sprachbund"
-    return Path(os.environ.get("SPRACHBUND_CACHE") or default) / "packages"
-
-
-def cached_package(package: Package) -> Path | None:
-    """The folder of the unpacked package if the cache has it whole, else None."""
-    folder = cache_folder() / package.name
-    return folder if folder.is_dir() and _find_fault(package, folder) is None else None
-
-
-def fetch_packages(packages: Sequence[Package], source: Path | None = None) -> dict[str, Path]:
-    """Find, or download and unpack, packages; what is there already is not fetched again.
-
-    Args:
-        packages: the packages wanted.
-        source: a ``.deb`` file, a folder with ``.deb`` files, or a folder with unpacked content; None for the cache
-            and, failing that, apt-get. With a source nothing is downloaded.
-
-    Returns:
-        Package name -> the folder below which its files lie (``usr/...``).
-
-    Raises:
-        CorpusError: a package cannot be had, or its files have other sizes than those described.
-    """
-    if source is not None and not source.exists():
-        raise CorpusError("the source given with --from does not exist", where=source, mend="Check the path.")
-    return {package.name: _fetch_package(package, source) for package in packages}
-
-
-def package_version(package: Package, folder: Path) -> str:
-    """The version of the unpacked package, from the first line of its changelog; "unknown" without one."""
-    changelog = folder / "usr/share/doc" / package.name / "changelog.Debian.gz"
-    try:
-        with gzip.open(changelog, "rt", encoding="utf-8", errors="replace") as handle:
-            match = re.search(r"\(([^)]+)\)", handle.readline())
-    except (OSError, EOFError):
-        return "unknown"
-    return match[1] if match else "unknown"
-
-
-def _fetch_package(package: Package, source: Path | None) -> Path:
-    if source is not None:
-        folder = _unpacked_source(package, source)
-        if folder is not None:
-            return _checked(package, folder)
-        deb = _find_deb(package, source)
-        if deb is not None:
-            return _unpack(package, deb)
-    cached = cached_package(package)
-    if cached is not None:
-        return cached
-    if source is not None:
-        raise CorpusError(
-            "the source given with --from lacks a package", where=source, given=package.name, mend=package.mend
-        )
-    return _download(package)
-
-
-def _unpacked_source(package: Package, source: Path) -> Path | None:
-    """The folder of unpacked content that `source` is, or holds under the package's name."""
-    for folder in (source / package.name, source):
-        if (folder / package.files[0][0]).is_file():
-            return folder
-    return None
-
-
-def _find_deb(package: Package, source: Path) -> Path | None:
-    pattern = re.compile(re.escape(package.name) + r"([_-]\d.*)?\.deb")
-    candidates = [source] if source.is_file() else sorted(source.glob("*.deb"))
-    return next((path for path in candidates if pattern.fullmatch(path.name)), None)
-
-
-def _download(package: Package) -> Path:
-    """Let apt-get download the package into the cache, then unpack it."""
-    apt = shutil.which("apt-get")
-    if apt is None:
-        raise CorpusError("the package cannot be downloaded without apt-get", given=package.name, mend=package.mend)
-    cache = _make_cache()
-    with tempfile.TemporaryDirectory(prefix=f".{package.name}.", dir=cache) as folder:
-        command = [apt, "download", package.name]
-        result = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603
-        deb = _find_deb(package, Path(folder))
-        if result.returncode or deb is None:
-            problem = result.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise CorpusError(
-                "apt-get cannot download the package",
-                where=package.name,
-                given=problem[-1] if problem else f"exit status {result.returncode}",
-                mend=f"Run apt-get update, or check the connection. {package.mend}",
-            )
-        return _unpack(package, deb)
-
-
-def _unpack(package: Package, deb: Path) -> Path:
-    """Unpack into the cache under a temporary name, check, and rename: the cache never holds half a package."""
-    cache = _make_cache()
-    partial = Path(tempfile.mkdtemp(prefix=f".{package.name}.", dir=cache))
-    try:
-        unpack_deb(deb, partial)
-        _checked(package, partial)
-        partial.chmod(0o755)
-        folder = cache / package.name
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return folder
-
-
-def _make_cache() -> Path:
-    cache = cache_folder()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CorpusError(
-            "the package cache cannot be created",
-            where=cache,
-            given=error.strerror,
-            mend="Set SPRACHBUND_CACHE to a folder that you may write to.",
-        ) from None
-    return cache
-
-
-def _checked(package: Package, folder: Path) -> Path:
-    fault = _find_fault(package, folder)
-    if fault is not None:
-        raise CorpusError(
-            f"the package {package.name} is not the one described", where=folder, given=fault, mend=package.mend
-        )
-    return folder
-
-
-def _find_fault(package: Package, folder: Path) -> str | None:
-    """What is missing or of another size; None when all is right.."""
-    for name, size in package.files:
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size} bytes instead of {size}"
-    return None
-
-
 def main(names: Sequence[str]) -> int:
-    """Fetch the named packages, or all; the exit status."""
-    try:
-        unknown = [name for name in names if name not in PACKAGES]
-        if unknown:
-            raise CorpusError("unknown package", given=", ".join(unknown), mend=f"Known: {', '.join(PACKAGES)}.")
-        for name, folder in fetch_packages([PACKAGES[name] for name in names or PACKAGES]).items():
-            sys.stdout.write(f"{name}: {folder}\n")
-    except CorpusError as error:
+    """Fetch the named packages, or all, one after the other; what cannot be had is told; the exit status."""
+    unknown = [name for name in names if name not in PACKAGES]
+    if unknown:
+        error = CorpusError("unknown package", given=", ".join(unknown), mend=f"Known: {', '.join(PACKAGES)}.")
         sys.stderr.write(f"{error}\n")
         return EXIT_CODE
-    return 0
+    status = 0
+    for name in names or PACKAGES:
+        try:
+            sys.stdout.write(f"{name}: {fetch_packages([PACKAGES[name]])[name]}\n")
+        except CorpusError as error:
+            sys.stderr.write(f"{error}\n")
+            status = EXIT_CODE
+    return status
 
 
 if __name__ == "__main__":

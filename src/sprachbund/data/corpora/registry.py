@@ -2,38 +2,36 @@
 
 from pathlib import Path
 
-from sprachbund.data.corpora import asterisk, steel_sky, wordnet
-from sprachbund.data.corpora.layout import Corpus, Prepared, find_prepared
+from sprachbund.data.corpora import (
+    amazon_queen,
+    anarchism,
+    asterisk,
+    bible,
+    fillets,
+    gcide,
+    pocketsphinx_test,
+    steel_sky,
+    tuxpaint,
+    wesnoth,
+    wordnet,
+)
+from sprachbund.data.corpora.field.table import ROWS as FIELD_ROWS
+from sprachbund.data.corpora.layout import Corpus, Prepared, Shard, ShardDone, find_prepared
 from sprachbund.errors import CorpusError
 
-_ROWS = (
-    Corpus(
-        name=steel_sky.NAME,
-        languages=("en", "de", "fr", "sv", "it", "pt", "es"),
-        kind="speech",
-        minutes=114.62,
-        licence="Beneath-a-Steel-Sky-License",
-        description="Acted English lines of a game, with translations into six languages",
-        prepare=steel_sky.prepare,
-    ),
-    Corpus(
-        name=asterisk.LANGUAGES["en"].name,
-        languages=("en",),
-        kind="speech",
-        minutes=24.27,
-        licence=asterisk.LANGUAGES["en"].licence,
-        description="Telephone prompts of one English voice; best used as a test set (manifest all)",
-        prepare=asterisk.prepare,
-    ),
-    Corpus(
-        name=wordnet.NAME,
-        languages=("en",),
-        kind="text",
-        minutes=None,
-        licence=wordnet.LICENCE,
-        description="Definitions and examples of an English dictionary, for text pre-training",
-        prepare=wordnet.prepare,
-    ),
+_ROWS: tuple[Corpus, ...] = (
+    steel_sky.CORPUS,
+    amazon_queen.CORPUS,
+    *asterisk.CORPORA,
+    *fillets.CORPORA,
+    *tuxpaint.CORPORA,
+    pocketsphinx_test.CORPUS,
+    wordnet.CORPUS,
+    gcide.CORPUS,
+    anarchism.CORPUS,
+    bible.CORPUS,
+    wesnoth.CORPUS,
+    *FIELD_ROWS,
 )
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in _ROWS}
 
@@ -50,7 +48,9 @@ def get_corpus(name: str) -> Corpus:
 
 
 def prepare_corpus(name: str, root: Path, source: Path | None = None, progress: bool = False) -> Prepared:
-    """Fetch and prepare a corpus; texts that are below `root` already then lose the lines it holds out.
+    """Fetch and prepare a corpus; what is below `root` already and must lose the texts it holds out then does.
+
+    Those are all texts, and the speech that avoids this corpus.
 
     Args:
         name: of the corpus.
@@ -63,6 +63,26 @@ def prepare_corpus(name: str, root: Path, source: Path | None = None, progress: 
     """
     prepared = get_corpus(name).prepare(root, source, progress)
     for other in CORPORA.values():
-        if other.kind == "text" and other.name != name and find_prepared(root / other.name) is not None:
+        is_concerned = other.kind == "text" or name in other.avoids
+        if is_concerned and other.name != name and find_prepared(root / other.name) is not None:
             other.prepare(root, None, progress)
     return prepared
+
+
+def prepare_shard(name: str, root: Path, shard: Shard, source: Path | None = None, progress: bool = False) -> ShardDone:
+    """Fetch a corpus and prepare the recordings of one shard; `prepare_corpus` then finds them and writes the rest.
+
+    Args:
+        name: of the corpus.
+        root: folder of all corpora, which the shards share.
+        shard: which one, as its index from 0, of how many.
+        source: packages as a file or folder; None for the cache or a download.
+        progress: whether to show a bar.
+
+    Raises:
+        CorpusError: the name is unknown, or the corpus cannot be had, or has nothing to share out.
+    """
+    write = get_corpus(name).prepare_shard
+    if write is None:
+        raise CorpusError("the corpus has no shards", given=name, mend="Get it whole, without --shard.")
+    return write(root, source, progress, shard)

@@ -1,26 +1,15 @@
 """steel-sky: the speech of the game Beneath a Steel Sky, with its texts in English and six more languages."""
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from sprachbund.data.corpora.layout import (
-    Clip,
-    Origin,
-    Prepared,
-    begin_corpus,
-    find_prepared,
-    finish_speech,
-    is_written,
-)
-from sprachbund.data.corpora.packages import STEEL_SKY, fetch_packages
-from sprachbund.data.corpora.progress import show_progress
+from sprachbund.data.corpora.layout import Clip, Origin
+from sprachbund.data.corpora.package_cache import fetch_packages
+from sprachbund.data.corpora.packages import STEEL_SKY
 from sprachbund.data.corpora.sky_archive import SAMPLING_RATE, SECTION_BASES, SILENCE, SkyArchive, Voice
 from sprachbund.data.corpora.sky_texts import (
     LANGUAGE_SLOTS,
@@ -31,9 +20,9 @@ from sprachbund.data.corpora.sky_texts import (
     text_file_id,
     to_unicode,
 )
+from sprachbund.data.corpora.speech import Speech, speech_corpus
 from sprachbund.data.corpora.splits import remove_overlap
-from sprachbund.errors import CorpusError
-from sprachbund.signal.audio import write_audio
+from sprachbund.shapes import Array, Float
 from sprachbund.tokens.normalize import natural_case, normalize_text, remove_non_speech_marks, spell_numbers
 
 NAME = "steel-sky"
@@ -45,7 +34,6 @@ FAST_SPEECH = 25  # characters a second, above which text and recording hardly f
 
 _DATA = "usr/share/scummvm/beneath-a-steel-sky"
 _DEFAULT_ENGLISH, _OTHER_ENGLISH = "en-US", "en-GB"
-_CHUNK = 16  # recordings that a worker takes at once
 
 
 @dataclass(frozen=True)
@@ -103,7 +91,7 @@ def split_lines(lines: Sequence[SkyLine]) -> dict[str, list[Clip]]:
         split: [to_clip(line) for line in usable if line.voice.section in sections]
         for split, sections in SPLIT_SECTIONS.items()
     }
-    return remove_overlap(**clips)
+    return remove_overlap(clips["train"], clips["dev"], clips["test"])
 
 
 def to_clip(line: SkyLine) -> Clip:
@@ -133,41 +121,27 @@ def to_natural_text(text: str, language: str) -> str:
     return " ".join(spell_numbers(natural_case(text, read_table("emphasis")[language]), language).split())
 
 
-def prepare(root: Path, source: Path | None = None, progress: bool = False) -> Prepared:
-    """Write the corpus below `root`; recordings that are there already are kept.
-
-    Args:
-        root: folder of all corpora.
-        source: the package as a file or folder, see `fetch_packages`.
-        progress: whether to show a bar.
+def read(source: Path | None) -> Speech:
+    """The corpus in its package, which `fetch_packages` finds with `source`.
 
     Raises:
         CorpusError: the package cannot be had, or its files are damaged.
     """
-    prepared = find_prepared(root / NAME)
-    if prepared is not None:
-        return prepared
     unpacked = fetch_packages([STEEL_SKY], source)[STEEL_SKY.name]
     archive = SkyArchive(unpacked / _DATA)
     splits = split_lines(read_lines(archive))
-    folder = begin_corpus(root, NAME)
-    write_recordings(archive.path.parent, folder, [clip for clips in splits.values() for clip in clips], progress)
-    origin = Origin(
-        NAME, ("en", *TRANSLATIONS), LICENCE, ATTRIBUTION, ((STEEL_SKY, unpacked),), ("copyright", "readme.txt.gz")
-    )
+    notices = ("copyright", "readme.txt.gz")
+    origin = Origin(NAME, ("en", *TRANSLATIONS), LICENCE, ATTRIBUTION, ((STEEL_SKY, unpacked),), notices)
     notes = {"fast_lines": {split: _fast_lines(splits[split]) for split in ("dev", "test")}}
-    return finish_speech(folder, origin, splits, notes)
+    return Speech(origin, splits, partial(decode, archive.path.parent), notes)
 
 
-def write_recordings(data: Path, folder: Path, clips: Sequence[Clip], progress: bool) -> None:
-    """Decompress the recordings of `clips` into FLAC files below `folder`, on all processors."""
-    tasks = [
-        (data, folder / clip.recording, clip.custom["section"], clip.custom["index"])
-        for clip in clips
-        if not is_written(folder / clip.recording, clip.num_samples, clip.sampling_rate)
-    ]
-    for _ in show_progress(_run_tasks(tasks), f"{NAME}: recordings", len(tasks), progress):
-        pass
+def decode(data: Path, clip: Clip) -> Float[Array, " sample"]:
+    """Decompress the recording of a clip out of the archive in the folder `data`."""
+    voice = _open_archive(data).read_voice(clip.custom["section"], clip.custom["index"])
+    samples = np.frombuffer(voice, dtype=np.uint8)
+    # 8 bits less an offset are exact in 16 bits.
+    return (samples.astype(np.float32) - SILENCE) / SILENCE
 
 
 def _fast_lines(clips: Sequence[Clip]) -> list[str]:
@@ -175,32 +149,18 @@ def _fast_lines(clips: Sequence[Clip]) -> list[str]:
     return [clip.clip_id for clip in clips if len(clip.text) > FAST_SPEECH * clip.duration]
 
 
-def _run_tasks(tasks: Sequence[tuple[Path, Path, int, int]]) -> Iterator[None]:
-    workers = min(os.cpu_count() or 1, (len(tasks) + _CHUNK - 1) // _CHUNK)
-    if workers < 2:
-        yield from map(_write_recording, tasks)
-        return
-    # Spawned, because forking a process that runs threads (the progress bar, PyTorch) may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            yield from pool.map(_write_recording, tasks, chunksize=_CHUNK)
-        except BrokenProcessPool:
-            raise CorpusError(
-                "a process that decompresses recordings was ended from outside",
-                mend="Check the free memory, and run the same command again; what is written is kept.",
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+@cache
+def _open_archive(data: Path) -> SkyArchive:
+    """So that each process reads the index once."""
+    return SkyArchive(data)
 
 
-_archives: dict[Path, SkyArchive] = {}  # of a worker, so that each reads the index once
-
-
-def _write_recording(task: tuple[Path, Path, int, int]) -> None:
-    data, path, section, index = task
-    if data not in _archives:
-        _archives[data] = SkyArchive(data)
-    samples = np.frombuffer(_archives[data].read_voice(section, index), dtype=np.uint8)
-    # 8 bits less an offset are exact in 16 bits.
-    write_audio(path, (samples.astype(np.float32) - SILENCE) / SILENCE, SAMPLING_RATE)
+CORPUS = speech_corpus(
+    read,
+    name=NAME,
+    languages=("en", *TRANSLATIONS),
+    minutes=114.62,
+    licence="Beneath-a-Steel-Sky-License",
+    description="Acted English lines of a game, with translations into six languages",
+    avoids=("amazon-queen",),
+)
