@@ -26,7 +26,8 @@ from sprachbund.data.collate import (
 from sprachbund.data.masking import SpanMasking
 from sprachbund.data.streams import TextLine
 from sprachbund.data.text_noise import TextInfilling
-from sprachbund.data.units import attach_units, load_units, read_waveform
+from sprachbund.data.units import attach_units, load_units
+from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.signal.features import log_mel, normalize_waveform

@@ -8,7 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sprachbund.errors import AudioError
-from sprachbund.signal.audio import AudioInfo, probe_audio, read_audio, resample, write_audio
+from sprachbund.signal.audio import (
+    AudioInfo,
+    join_blocks,
+    probe_audio,
+    read_audio,
+    resample,
+    resample_blocks,
+    write_audio,
+)
 
 
 def tone(num_samples=4000, rate=16000, hertz=440.0):
@@ -125,6 +133,20 @@ def test_reading_at_a_rate_is_reading_and_resampling(rate, wanted, num_samples):
     np.testing.assert_array_equal(at_rate, resample(native, rate, wanted))
     assert abs(len(at_rate) - num_samples * wanted / rate) <= 1
     assert at_rate.dtype == np.float32
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    rates=st.tuples(st.sampled_from([8000, 11025, 12345, 16000, 48000]), st.sampled_from([8000, 16000, 22050])),
+    sizes=st.lists(st.integers(0, 700), max_size=6),
+)
+def test_blocks_are_resampled_as_the_whole_is(rates, sizes):
+    waveform = tone(sum(sizes) + 1)
+    blocks = np.split(waveform, np.cumsum(sizes))
+    joined = join_blocks(resample_blocks(iter(blocks), *rates))
+    np.testing.assert_array_equal(joined, resample(waveform, *rates))
+    assert joined.dtype == np.float32
+    assert joined.flags.writeable
 
 
 def test_resampling_keeps_a_tone():

@@ -1,4 +1,4 @@
-"""Plans -> batches: audio read, cropped, masked and padded; text noised and padded.
+"""Plans -> batches: audio read, cropped, augmented, masked and padded; text noised and padded.
 
 Each collator is called with a plan and the number of the draw. Everything random is seeded by run seed, draw and
 item id, so an item is treated alike in whatever worker and beside whatever neighbours it is collated.
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from lhotse.cut import Cut
 
+from sprachbund.data.augmentation import Augmenter
 from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
 from sprachbund.data.masking import (
     SpanMasking,
@@ -23,7 +24,8 @@ from sprachbund.data.masking import (
 from sprachbund.data.spectrogram_targets import crop_start, crop_units, samples_per_label
 from sprachbund.data.streams import TextLine
 from sprachbund.data.text_noise import NoisedText, TextInfilling, infill
-from sprachbund.data.units import load_units, read_waveform
+from sprachbund.data.units import load_units
+from sprachbund.data.waveforms import count_samples, read_part, read_waveform, refuse_changed_speed
 from sprachbund.errors import DataError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.shapes import Array, Bool, Float, Int, Tensor
@@ -38,7 +40,11 @@ SPEAKER_FIELD = "speaker_embedding"
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechCollator:
-    """Unlabelled speech: a crop of each clip with its units, log-mel targets and masks."""
+    """Unlabelled speech: a crop of each clip with its units, log-mel targets and masks.
+
+    With an augmenter the encoder hears the distorted crop, while units and log-mel stay those of the clean one, so that
+    the model learns to denoise (WavLM, section III-B).
+    """
 
     seed: int
     label_rate: int
@@ -48,6 +54,7 @@ class SpeechCollator:
     max_samples: int
     speaker_dim: int
     is_normalized: bool = False
+    augmenter: Augmenter | None = None
 
     def __call__(self, cuts: Sequence[Cut], draw: int) -> SpeechBatch:
         """Collate the cuts of one plan."""
@@ -55,7 +62,11 @@ class SpeechCollator:
         waveforms = [waveform for waveform, _ in crops]
         # Targets are spectra of the sound as recorded, whatever the encoder is given.
         mels = [torch.from_numpy(log_mel(waveform)) for waveform in waveforms]
-        inputs = [normalize_waveform(waveform) if self.is_normalized else waveform for waveform in waveforms]
+        inputs = waveforms
+        if self.augmenter is not None:
+            inputs = [self.augmenter.distort(wave, cut, draw) for wave, cut in zip(inputs, cuts, strict=True)]
+        if self.is_normalized:
+            inputs = [normalize_waveform(waveform) for waveform in inputs]
         frames = np.array([frames_from_samples(len(waveform)) for waveform in waveforms])
         generators = [row_generator(self.seed, draw, cut.id, "time mask") for cut in cuts]
         positions = row_generator(self.seed, draw, "", "codebook positions")
@@ -75,15 +86,15 @@ class SpeechCollator:
         )
 
     def _crop(self, cut: Cut, draw: int) -> tuple[Float[Array, " sample"], Int[Array, " label"]]:
-        waveform = read_waveform(cut)
+        refuse_changed_speed(cut)
         units = load_units(cut, self.unit_fingerprint).astype(np.int64)
         start = crop_start(
-            len(waveform),
+            count_samples(cut),
             self.max_samples,
             row_generator(self.seed, draw, cut.id, "crop"),
             samples_per_label=samples_per_label(self.label_rate),
         )
-        waveform = waveform[start : start + self.max_samples]
+        waveform = read_part(cut, start, self.max_samples)
         return waveform, crop_units(units, start, len(waveform), self.label_rate)
 
 
@@ -122,7 +133,7 @@ class TextCollator:
 
 @dataclass(frozen=True, kw_only=True)
 class TranscribedCollator:
-    """Speech with its transcript; masks only where a masking is given."""
+    """Speech with its transcript; masks and augmentation only where they are given."""
 
     seed: int
     tokenizer: TextTokenizer
@@ -130,10 +141,11 @@ class TranscribedCollator:
     channel_masking: SpanMasking | None = None
     num_channels: int = 0
     is_normalized: bool = False
+    augmenter: Augmenter | None = None
 
     def __call__(self, cuts: Sequence[Cut], draw: int) -> TranscribedBatch:
         """Collate the cuts of one plan."""
-        waveforms = [read_waveform(cut) for cut in cuts]
+        waveforms = [self._waveform(cut, draw) for cut in cuts]
         if self.is_normalized:
             waveforms = [normalize_waveform(waveform) for waveform in waveforms]
         targets = [torch.tensor([*self.tokenizer.encode(transcript_of(cut)), EOS]) for cut in cuts]
@@ -147,6 +159,12 @@ class TranscribedCollator:
             targets=pad(targets, PAD),
             target_lengths=_lengths(targets),
         )
+
+    def _waveform(self, cut: Cut, draw: int) -> Float[Array, " sample"]:
+        waveform = read_waveform(cut)
+        if self.augmenter is None:
+            return waveform
+        return self.augmenter.distort(self.augmenter.change_speed(waveform, cut, draw), cut, draw)
 
     def _time_mask(
         self, cuts: Sequence[Cut], waveforms: Sequence[Float[Array, " _"]], draw: int
@@ -194,7 +212,11 @@ def speaker_embedding(cut: Cut, dim: int) -> Float[Tensor, " dim"]:
     """
     if not has_speaker_embedding(cut):
         return torch.zeros(dim)
-    vector = torch.from_numpy(np.asarray(cut.load_custom(SPEAKER_FIELD), dtype=np.float32)).flatten()
+    try:
+        vector = torch.from_numpy(np.asarray(cut.load_custom(SPEAKER_FIELD), dtype=np.float32)).flatten()
+    except (OSError, EOFError, TypeError, ValueError) as error:
+        mend = "Compute the vectors again, or remove them from the manifest."
+        raise DataError("a speaker vector cannot be read", where=f"cut {cut.id}", given=error, mend=mend) from error
     if len(vector) != dim:
         raise DataError(
             "a speaker vector has another size than the model wants",
