@@ -46,6 +46,14 @@ def test_the_decoder_can_be_chosen(workplace: Path, tmp_path: Path):
     assert tuple(clip.hypothesis for clip in load_evaluation(tmp_path / "attention").clips) == decoded.hypotheses
 
 
+def test_a_shar_gives_the_figures_of_its_manifest(workplace: Path, tmp_path: Path):
+    manifest, model = workplace / "corpus" / "clip.jsonl.gz", workplace / "model"
+    assert run_command("corpus", "export", "shar", manifest, "--out", tmp_path / "shar", "--shard-size", 3).code == 0
+    shown = [run_command("evaluate", model, source).out for source in (manifest, tmp_path / "shar")]
+    plain, shar = (text.rpartition("decoded")[0] for text in shown)
+    assert plain == shar and "clips              4" in plain
+
+
 def test_nothing_is_written_where_it_cannot_be_done(workplace: Path, tmp_path: Path):
     model, manifest = workplace / "model", workplace / "corpus" / "clip.jsonl.gz"
     silent = tiny.write_corpus(tmp_path / "silent", 2, texts=False)

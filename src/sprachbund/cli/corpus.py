@@ -1,4 +1,4 @@
-"""Verbs of corpora: list them, get them."""
+"""Verbs of corpora: list them, get them, import those of other tools, export to other tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sprachbund.errors import CorpusError
 
-app = typer.Typer(help="List the corpora and get them.", no_args_is_help=True)
+app = typer.Typer(help="List the corpora and get them; import and export others.", no_args_is_help=True)
 
 Root = Annotated[Path, typer.Option(help="Folder of all corpora.")]
 
@@ -38,11 +38,25 @@ def get(
         Path | None,
         typer.Option("--from", help="A .deb file, a folder of .deb files, or a folder with their unpacked content."),
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only this part of the recordings, such as 2/8; the last call has none.")
+    ] = None,
 ) -> None:
-    """Fetch a corpus and prepare its recordings and manifests; what is there already is kept."""
-    from sprachbund.data.corpora.registry import prepare_corpus
+    """Fetch a corpus and prepare its recordings and manifests; what is there already is kept.
+
+    Shards may run at the same time, on machines that share the folder; the same command without --shard then writes
+    the manifests.
+    """
+    from sprachbund.data.corpora.registry import prepare_corpus, prepare_shard
+    from sprachbund.data.units import Shard
 
     try:
+        if shard is not None:
+            part = Shard.parse(shard)
+            done = prepare_shard(name, root, (part.number - 1, part.count), source, True)
+            told = "nothing to do" if done.was_complete else f"{done.num_recordings} recordings are there"
+            typer.echo(f"{name}, shard {part}: {told} in {done.folder}")
+            return
         prepared = prepare_corpus(name, root, source, True)
     except OSError as error:
         raise CorpusError(
@@ -59,4 +73,61 @@ def get(
         typer.echo(f"  {split}: {counts['cuts']} cuts, {counts['minutes']:.2f} minutes, {counts['words']} words")
     if "counts" in prepared.description:
         typer.echo("  " + ", ".join(f"{count} {what}" for what, count in prepared.description["counts"].items()))
+    for remark in prepared.description.get("remarks", ()):
+        typer.echo(f"  {remark}")
     typer.echo(f"Licence: {prepared.description['licence']} ({prepared.folder / 'LICENSE.txt'})")
+
+
+@app.command("formats")
+def list_formats() -> None:
+    """Show the formats that `corpus import` reads and `corpus export` writes."""
+    from sprachbund.data.exporters.registry import EXPORT_FORMATS
+    from sprachbund.data.importers.registry import IMPORT_FORMATS
+
+    for row in IMPORT_FORMATS.values():
+        typer.echo(f"import {row.name:<14}{row.description}")
+    for name, description in EXPORT_FORMATS.items():
+        typer.echo(f"export {name:<14}{description}")
+
+
+@app.command("import")
+def import_(
+    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="As `corpus formats` shows it.")],
+    source: Annotated[str, typer.Argument(help="The file or folder, or a name of the Hugging Face hub.")],
+    out: Annotated[Path, typer.Option(help="Folder of the manifests.")],
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be given again.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the texts, such as de, where the source is silent.")] = None,
+    copy: Annotated[bool, typer.Option(help="Copy the recordings below --out; else they stay where they are.")] = False,
+    manifest: Annotated[Path | None, typer.Option(help="Whose clips the alignments are of (ctm, textgrid).")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Name of the column of texts (huggingface).")] = None,
+) -> None:
+    """Make manifests of a corpus in the form of another tool, and tell what was left out."""
+    from sprachbund.data.importers.registry import import_corpus
+    from sprachbund.data.importers.utterances import Request
+
+    request = Request(
+        source=source,
+        out=out,
+        splits=tuple(dict.fromkeys(split or ())),
+        language=language,
+        is_copied=copy,
+        manifest=manifest,
+        text_column=text_column,
+    )
+    for report in import_corpus(format_name, request):
+        typer.echo(f"{report.split}: {report.counts} in {report.path}")
+        for note in report.notes:
+            typer.echo(f"  {note}")
+
+
+@app.command("export")
+def export(
+    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="As `corpus formats` shows it.")],
+    manifests: Annotated[list[Path], typer.Argument(help="Manifests of cuts.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    shard_size: Annotated[int, typer.Option(min=1, help="Cuts of a shard (shar).")] = 1000,
+) -> None:
+    """Write manifests, their recordings and their units in the form of another tool."""
+    from sprachbund.data.exporters.registry import export_corpus
+
+    typer.echo(f"{export_corpus(format_name, manifests, out, shard_size)} in {out}")

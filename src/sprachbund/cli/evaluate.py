@@ -13,7 +13,7 @@ app = typer.Typer()
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
-    manifest: Annotated[Path, typer.Argument(help="A manifest of cuts with transcripts.")],
+    manifest: Annotated[str, typer.Argument(help="A manifest of cuts with transcripts, or a Shar folder or address.")],
     decoder: MethodOption = "ctc",
     beam: BeamOption = 5,
     batch_seconds: BatchOption = 120.0,
@@ -21,7 +21,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder to write the figures and the clips to.")] = None,
 ) -> None:
     """Word and character error rates with 95 % bootstrap intervals over the clips."""
-    from sprachbund.data.manifest import read_cuts
+    from sprachbund.data.shar import read_speech
     from sprachbund.evaluation.evaluate import evaluate as score
     from sprachbund.evaluation.evaluate import save_evaluation, summarize
     from sprachbund.serving.load import load
@@ -29,7 +29,7 @@ def evaluate(
 
     config = decoding_config(decoder, beam, batch_seconds)
     set_threads(threads)
-    cuts = list(read_cuts(manifest))
+    cuts = list(read_speech(manifest))
     decoded = decode_cuts(load(model), cuts, config)
     triples = zip(decoded.ids, decoded.references, decoded.hypotheses, strict=True)
     result = score(triples, blank_rate=decoded.blank_rate, seconds=decoded.audio_seconds)

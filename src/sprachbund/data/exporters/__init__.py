@@ -1,0 +1,1 @@
+"""Manifests in the forms of other tools: one file a format."""
