@@ -7,7 +7,7 @@ import torch
 
 from sprachbund.config import from_mapping, merge, to_mapping
 from sprachbund.data.collate import TranscribedCollator, transcript_of
-from sprachbund.data.units import read_waveform
+from sprachbund.data.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.demo_report import OverfitResult
 from sprachbund.evaluation.error_rates import count_character_errors

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sprachbund.data.check import check_cuts, check_overlap
+from sprachbund.data.checking.check import Inputs, check
+from sprachbund.data.checking.rules import Rules
 from sprachbund.data.collate import transcript_of
 from sprachbund.data.corpora.registry import prepare_corpus
 from sprachbund.data.manifest import read_cuts, write_cuts
@@ -48,12 +49,13 @@ class Experiment:
             self.say(f"{name}: {'already there' if prepared.was_complete else 'ready'}")
 
     def check_corpora(self) -> None:
-        """Every recording is there and as long as its manifest says, and no test text is trained on."""
-        for name in ("steel-sky", "asterisk"):
-            splits = {split: list(read_cuts(self.places.manifest(name, split))) for split in ("train", "dev", "test")}
-            for split, cuts in splits.items():
-                self.say(f"{name} {split}: {check_cuts(cuts)}")
-            check_overlap(splits)
+        """Every recording can be read and is as its manifest says, and nothing of dev or test is trained on."""
+        for name, texts in (("steel-sky", [self.places.text]), ("asterisk", [])):
+            training, *held_out = (self.places.manifest(name, split) for split in ("train", "dev", "test"))
+            report = check(Inputs(manifests=[training], held_out=held_out, texts=texts), Rules()).report
+            for path, summary in report.summaries.items():
+                self.say(f"{path.parent.name} {path.name.partition('.')[0]}: {summary}")
+            report.require_clean("Delete the folder of the corpus, and get it again.")
 
     def make_tokens(self) -> None:
         """The tokenizer, the unit model, and Steel Sky labelled with units."""
