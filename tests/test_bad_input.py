@@ -130,7 +130,7 @@ BAD_MODELS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda model: (model / "config.json").unlink(), "no config.json"),
     "broken config": (lambda model: (model / "config.json").write_text("{"), "cannot be understood"),
     "unknown key": (lambda model: change_config(model, dropuot=0.1), "Did you mean 'dropout'"),
-    "impossible size": (lambda model: change_config(model, mel_prenet_dim=-1), "no model can be built"),
+    "impossible size": (lambda model: change_config(model, mel_prenet_dim=-1), "'mel_prenet_dim' cannot be used"),
     "truncated weights": (
         lambda model: (model / "model.safetensors").write_bytes((model / "model.safetensors").read_bytes()[:5000]),
         "truncated or not a safetensors file",

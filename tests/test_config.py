@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sprachbund.config import apply_overrides, dump_yaml, from_mapping, nearest, parse_yaml, read_yaml, to_mapping
+from sprachbund.config import (
+    Few,
+    NotNegative,
+    Positive,
+    Probability,
+    Size,
+    apply_overrides,
+    dump_yaml,
+    from_mapping,
+    nearest,
+    parse_yaml,
+    read_yaml,
+    to_mapping,
+)
 from sprachbund.errors import RecipeError
 
 
@@ -105,3 +118,63 @@ def test_overrides():
 def test_nearest_names():
     assert nearest("lerning", ["learning", "steps"]) == "Did you mean 'learning'?"
     assert nearest("zzz", ["learning", "steps"]) == "Known are: learning, steps."
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 2**63, -(10**30)])
+@pytest.mark.parametrize("place", ["steps", "inner.rate", "free.a.b"])
+def test_numbers_that_are_none_are_refused_wherever_they_stand(place: str, value: float) -> None:
+    mapping = apply_overrides({"steps": 1}, [f"{place}={dump_yaml({'v': value})[3:].strip()}"])
+    with pytest.raises(RecipeError, match=rf"the value of '{place}' cannot be used: it is not a finite number"):
+        from_mapping(Outer, mapping, "x")
+
+
+def test_large_numbers_of_ordinary_size_are_taken() -> None:
+    assert from_mapping(Outer, {"steps": 2**63 - 1, "inner": {"rate": 1e300}}, "x").steps == 2**63 - 1
+
+
+ALIASES = "a: &a [x, x]\n" + "".join(
+    f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize("text", [ALIASES, "a: &a {b: *a}", "a: &x 1\nb: *x"])
+def test_aliases_are_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match=r"aliases .* are not read in x\. Write the value"):
+        parse_yaml(text, "x")
+
+
+def test_a_mapping_of_many_keys_takes_no_square_of_their_number() -> None:
+    text = "".join(f"{number:x}a: 1\n" for number in range(15_000))
+    assert len(parse_yaml(text, "x")) == 15_000
+
+
+def test_what_is_too_long_for_a_recipe_is_not_parsed() -> None:
+    with pytest.raises(RecipeError, match="too long for a recipe"):
+        parse_yaml("a: " + "x" * (1 << 18), "x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    size: Size = 1
+    few: Few = 0
+    share: Probability = 0.5
+    positive: Positive = 1.0
+    not_negative: NotNegative = 0.0
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        ("size", (1, 1 << 20), (0, -1, 1 << 21, 1.5)),
+        ("few", (0, 1000), (-1, 1001)),
+        ("share", (0, 0.3, 1), (-0.1, 1.1)),
+        ("positive", (1e-9, 5), (0, -1)),
+        ("not_negative", (0, 5.5), (-1e-9,)),
+    ],
+)
+def test_ranges_of_numbers(key: str, good: tuple[float, ...], bad: tuple[float, ...]) -> None:
+    for value in good:
+        assert getattr(from_mapping(Ranges, {key: value}, "x"), key) == value
+    for value in bad:
+        with pytest.raises(RecipeError, match=f"the value of '{key}' cannot be used"):
+            from_mapping(Ranges, {key: value}, "x")

@@ -1,6 +1,6 @@
 import pytest
 
-from sprachbund.files import write_atomically
+from sprachbund.files import is_file, is_folder, write_atomically
 
 
 def test_written_whole_or_not_at_all(tmp_path):
@@ -13,6 +13,17 @@ def test_written_whole_or_not_at_all(tmp_path):
         raise RuntimeError
     assert path.read_text("utf-8") == "ä one"
     assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_what_stands_at_a_path(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for name, file, folder in (
+        ("file", True, False),
+        (".", False, True),
+        ("none", False, False),
+        ("a" * 5000, False, False),
+    ):
+        assert (is_file(tmp_path / name), is_folder(tmp_path / name)) == (file, folder)
 
 
 def test_permissions_are_those_of_other_new_files(tmp_path):

@@ -8,24 +8,43 @@ import copy
 import dataclasses
 import difflib
 import json
+import math
 import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sprachbund.errors import RecipeError
 
 T = TypeVar("T")
+# What the numbers of configurations may be; checked where they are read, not where code makes them.
+Size = Annotated[int, Field(ge=1, le=1 << 20)]
+Few = Annotated[int, Field(ge=0, le=1000)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Plain = dict[str, Any]
 
 
+LONGEST_YAML = 1 << 18  # characters: a hundred times what a recipe has, and seconds of parsing
+LARGEST_INTEGER = 2**63 - 1  # what counts, seeds and sizes are stored in
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads ``1e-4`` as a number and refuses a key written twice."""
+    """Safe YAML that reads ``1e-4`` as a number and refuses a key written twice, and aliases.
+
+    A few lines of aliases of aliases stand for more values than any memory holds.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise RecipeError("aliases (*name) are not read", mend="Write the value where it is used.")
+        return super().compose_node(parent, index)
 
 
 # YAML 1.1 wants a dot and a signed exponent in every float; people write 1e-4.
@@ -36,11 +55,13 @@ _Loader.add_implicit_resolver(
 
 def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> Plain:
     keys: list[Any] = [loader.construct_object(key) for key, _ in node.value]
+    seen: set[str] = set()
     for key in keys:
         if not isinstance(key, str):
             raise RecipeError("a key is not text", given=repr(key), mend="Quote it or give it a name.")
-        if keys.count(key) > 1:
+        if key in seen:
             raise RecipeError(f"the key '{key}' is written twice", mend="Keep one of them.")
+        seen.add(key)
     return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
 
 
@@ -53,6 +74,10 @@ def parse_yaml(text: str, where: object) -> Plain:
     Raises:
         RecipeError: it is not YAML, or not a mapping.
     """
+    if len(text) > LONGEST_YAML:
+        raise RecipeError(
+            "this is too long for a recipe", where=where, given=f"{len(text)} characters", mend="Is it another file?"
+        )
     try:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506  (the loader is a SafeLoader)
     except RecipeError as error:
@@ -107,13 +132,14 @@ def apply_overrides(mapping: Plain, overrides: Iterable[str]) -> Plain:
 
 
 def from_mapping(kind: type[T], mapping: Mapping[str, Any], where: object) -> T:
-    """Make the dataclass `kind` of plain values, strictly: no unknown key, no value of another type.
+    """Make the dataclass `kind` of plain values, strictly: no unknown key, no value of another type, only real numbers.
 
     Raises:
         RecipeError: names the key, what was given, and the nearest known key.
     """
     _refuse_unknown_keys(kind, mapping, (), where)
     try:
+        _refuse_numbers(mapping, (), where)
         return TypeAdapter(kind).validate_json(json.dumps(mapping), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
@@ -166,6 +192,17 @@ def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], where: ob
         elif origin in (dict, Mapping) and isinstance(value, Mapping):
             for key, inner in value.items():
                 _refuse_unknown_keys(typing.get_args(candidate)[1], inner, (*path, str(key)), where)
+
+
+def _refuse_numbers(value: Any, path: tuple[str, ...], where: object) -> None:
+    """Refuse what is no number or no integer of 64 bits: it would pass every check of a range, or none of a library."""
+    is_number = isinstance(value, int | float)
+    if is_number and not (math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST_INTEGER):
+        what = f"the value of '{'.'.join(path)}' cannot be used: it is not a finite number of ordinary size"
+        raise RecipeError(what, where=where, given=str(value)[:40], mend="Write another number.")
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in inner:
+        _refuse_numbers(part, (*path, str(key)), where)
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:

@@ -31,6 +31,22 @@ def write_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         raise
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file at `path`; no, where the system cannot have such a name."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at `path`; no, where the system cannot have such a name."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -71,3 +71,9 @@ def test_lines_are_printed(tmp_path: Path):
 def test_what_is_missing_or_nothing_known(tmp_path: Path, name: str):
     (tmp_path / "folder").mkdir()
     assert_refused(run_command("info", tmp_path / name), name)
+
+
+@pytest.mark.parametrize("cursors", [[1], {"speech": 3}, {"speech": (1, 2, 3)}, "x"])
+def test_a_checkpoint_of_something_else_is_told(tmp_path: Path, cursors: object):
+    torch.save({"global_step": 1, "TrainingData": {"cursors": cursors}}, tmp_path / "a.ckpt")
+    assert_refused(run_command("info", tmp_path / "a.ckpt"), "not a checkpoint of a run", "a.ckpt")

@@ -73,7 +73,7 @@ def test_arguments_come_from_the_shell(monkeypatch: pytest.MonkeyPatch, capsys: 
         ("transcrib", "Did you mean 'transcribe'"),
         ("fine-tune", "Did you mean 'finetune'"),
         ("--verbose", "there is no verb '--verbose'"),
-        ("[bold]x[/nonsense]", "there is no verb '[bold]x[/nonsense]'. Known are: corpus, tokens"),
+        ("[bold]x[/nonsense]", "there is no verb '[bold]x[/nonsense]'. Known are: corpus, check"),
         ("", "there is no verb ''"),
     ],
 )

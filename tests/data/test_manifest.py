@@ -1,5 +1,6 @@
 import gzip
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -146,3 +147,57 @@ def test_fingerprints_are_made_of_the_uncompressed_lines(tmp_path: Path) -> None
     write_cuts([cut], tmp_path / "a.jsonl")
     write_cuts([cut], tmp_path / "a.jsonl.gz")
     assert read_manifest_bytes(tmp_path / "a.jsonl") == read_manifest_bytes(tmp_path / "a.jsonl.gz")
+
+
+MEBI = 1 << 20
+BOMBS = {
+    "zeros": (b"\0", "a line of the manifest is too long"),
+    "blanks": (b"\n", "unpacks to far more than manifests do"),
+    "one cut": (b'{"type": "MonoCut", "id": "a", "start": 0, "duration": 1, "channel": 0}\n', "two cuts share an id"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_small_files_that_unpack_to_very_much_are_refused_in_little_memory(tmp_path: Path, name: str) -> None:
+    line, told = BOMBS[name]
+    path = tmp_path / "bomb.jsonl.gz"
+    # One member many times over is a gzip file: 1 GiB here.
+    path.write_bytes(32 * gzip.compress(line * (32 * MEBI // len(line))))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=told):
+        read_cuts(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # KiB
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_lines_are_read_across_parts_of_the_file(tmp_path: Path, suffix: str) -> None:
+    cuts = [
+        make_cut(tmp_path, "a", text="x" * (3 * MEBI)),
+        make_cut(tmp_path, "b"),
+        make_cut(tmp_path, "c", "y " * MEBI),
+    ]
+    write_cuts(cuts, tmp_path / f"long{suffix}")
+    content = read_manifest_bytes(tmp_path / f"long{suffix}")
+    # Blank lines, and as much white space inside a line as a part holds.
+    spaced = b"\n" * (2 * MEBI) + content.replace(b"{", b"{" + b" " * (2 * MEBI), 1) + b"\n" * (2 * MEBI)
+    path = tmp_path / f"spaced{suffix}"
+    path.write_bytes(gzip.compress(spaced, 1) if suffix == ".jsonl.gz" else spaced)
+    read = read_cuts(path)
+    assert [cut.id for cut in read] == ["a", "b", "c"]
+    assert [cut.supervisions[0].text for cut in read] == [cut.supervisions[0].text for cut in cuts]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"duration": float("nan")}, "duration: Input should be a finite number"),
+        ({"id": ["a"]}, "id: Input should be a valid string"),
+        ({"start": -1.0}, "start: Input should be greater"),
+    ],
+)
+def test_values_that_no_cut_has_are_told_with_their_line(tmp_path: Path, change: dict[str, object], told: str) -> None:
+    write_cuts([make_cut(tmp_path, "a"), make_cut(tmp_path, "b")], tmp_path / "cuts.jsonl")
+    first, second = (tmp_path / "cuts.jsonl").read_text().splitlines()
+    (tmp_path / "cuts.jsonl").write_text(f"{first}\n{json.dumps({**json.loads(second), **change})}\n")
+    with pytest.raises(DataError, match=rf"no valid cut in .*cuts.jsonl, line 2 \(given: {told}"):
+        read_cuts(tmp_path / "cuts.jsonl")

@@ -3,8 +3,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tiny
+from sprachbund.data.batch import Batch
 from sprachbund.data.collate import SpeechCollator, TextCollator
 from sprachbund.data.manifest import read_cuts
 from sprachbund.data.masking import SpanMasking
@@ -98,6 +101,64 @@ def test_a_step_holds_as_many_micro_batches_as_asked_for(streams: dict[str, Stre
         for name, batch in step.micros[0].items():
             assert tiny.differences(micro[name], batch) == []
     assert [step.cursors for step in double] == [single[place].cursors for place in (1, 3, 5)]
+
+
+def named(name: str) -> Collator:
+    """Notes the items of a plan and the number of the draw, in place of tensors."""
+    return lambda plan, draw: Batch((name, str(draw), *(line.id for line in plan)))
+
+
+def seen(steps: list[Step]) -> list[tuple[int, int, str, tuple[str, ...]]]:
+    """Step, place in it, stream, and what the collator was given."""
+    return [
+        (step.number, place, name, batch.ids)
+        for step in steps
+        for place, micro in zip(step.places, step.micros, strict=True)
+        for name, batch in micro.items()
+    ]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 25), min_size=1, max_size=3),
+    accumulate=st.integers(1, 7),
+    processes=st.integers(1, 5),
+    first=st.integers(0, 4),
+)
+@settings(deadline=None, max_examples=60)
+def test_processes_share_out_what_one_would_read(sizes: list[int], accumulate: int, processes: int, first: int) -> None:
+    """However many there are, also where they do not divide a step, and across the borders of unequal passes."""
+    streams = {str(size): TextStream([[4]] * size, 9, seed=number) for number, size in enumerate(sizes)}
+    known = {name: named(name) for name in streams}
+
+    def read(share: tuple[int, int], steps: int, start: Step | None = None) -> list[Step]:
+        place = {} if start is None else {"first_step": start.number + 1, "cursors": start.cursors}
+        mixture = Mixture(streams, known, accumulate=accumulate, share=share, **place)  # type: ignore[arg-type]
+        return list(itertools.islice(mixture, steps))
+
+    whole = read((0, 1), 6)
+    parts = [read((rank, processes), 6) for rank in range(processes)]
+    together = [one for part in parts for one in seen(part)]
+    assert sorted(together) == sorted(seen(whole))
+    assert len(set(together)) == len(together)
+    for part in parts:
+        assert [step.cursors for step in part] == [step.cursors for step in whole]
+    # Gone on with by another number of processes.
+    rest = [one for rank in range(2) for one in seen(read((rank, 2), 2, parts[0][first]))]
+    assert sorted(rest) == sorted(seen(read((0, 1), first + 3)[first + 1 :]))
+
+
+@given(size=st.integers(1, 40), processes=st.integers(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_a_pass_is_read_once_by_all_processes_together(size: int, processes: int) -> None:
+    stream = TextStream([[4]] * size, 9, seed=3)
+    batches = len(stream.plans(0))
+    lines: list[str] = []
+    for rank in range(processes):
+        mixture = Mixture({"text": stream}, {"text": named("text")}, accumulate=batches, share=(rank, processes))
+        step = next(iter(mixture))
+        assert step.cursors == {"text": Cursor(0, batches)}
+        lines += [name for micro in step.micros for name in micro["text"].ids[2:]]
+    assert sorted(lines) == [f"line-{number:09d}" for number in range(size)]
 
 
 def test_cursors_count_what_is_consumed_not_what_is_fetched(streams: dict[str, Stream]) -> None:

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lhotse import CutSet, MonoCut, Recording
 from lhotse.audio import AudioSource
+from threadpoolctl import threadpool_limits
 
 from sprachbund.data.manifest import read_cuts, write_cuts
-from sprachbund.data.units import attach_units, fewest_labels, fit_units, load_units, read_waveform
-from sprachbund.errors import AudioError, DataError, VocabularyError
+from sprachbund.data.units import Shard, attach_units, fewest_labels, find_units, fit_units, load_units
+from sprachbund.data.waveforms import read_waveform
+from sprachbund.errors import AudioError, DataError, RecipeError, VocabularyError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.shapes import Array
 from sprachbund.signal.audio import write_audio
@@ -140,6 +142,75 @@ def test_cuts_without_a_file_are_refused(cuts: CutSet, model: UnitModel, tmp_pat
 def test_units_of_other_features_are_refused(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
     with pytest.raises(VocabularyError, match="cannot be computed here"):
         attach_units(cuts, UnitModel(model.centroids, "hubert"), tmp_path / "units")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.npy"))}
+
+
+@given(st.integers(1, 12), st.integers(0, 40))
+def test_shards_part_the_cuts_evenly(count: int, num_cuts: int) -> None:
+    cuts = CutSet.from_cuts([MonoCut(f"c{number}", 0.0, 1.0, 0) for number in range(num_cuts)])
+    parts = [[cut.id for cut in Shard(number, count).of(cuts)] for number in range(1, count + 1)]
+    assert sorted(identity for part in parts for identity in part) == sorted(cut.id for cut in cuts)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("text", ["0/8", "9/8", "3", "3/", "/8", "3/8/1", "-1/8", "1/0", "³/8", "3 / 8", "", "1e1/8"])
+def test_shards_that_cannot_be_are_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match="shard"):
+        Shard.parse(text)
+
+
+def test_a_shard_is_read_as_it_is_written() -> None:
+    assert Shard.parse("3/8") == Shard(3, 8)
+    assert Shard.parse(str(Shard(12, 12))) == Shard(12, 12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_any_number_of_shards_gives_the_same_units(cuts: CutSet, model: UnitModel, tmp_path: Path, count: int) -> None:
+    whole = list(attach_units(cuts, model, tmp_path / "whole"))
+    assert find_units(cuts, model, tmp_path / "parts") is None
+    for number in range(count, 0, -1):
+        part = attach_units(Shard(number, count).of(cuts), model, tmp_path / "parts")
+        # Shards beyond the number of cuts have none.
+        assert len(part) == len(range(number - 1, len(LENGTHS), count))
+        assert (find_units(cuts, model, tmp_path / "parts") is None) == (number > 1)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    found = find_units(cuts, model, tmp_path / "parts")
+    assert found is not None
+    for one, other in zip(whole, found, strict=True):
+        assert one.units.array.shape == other.units.array.shape
+        assert np.array_equal(load_units(one, model.fingerprint), load_units(other, model.fingerprint))
+
+
+def test_any_number_of_processes_gives_the_same_units(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    one, two = (attach_units(cuts, model, tmp_path / str(jobs), jobs=jobs) for jobs in (1, 2))
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert [cut.units.array.shape for cut in one] == [cut.units.array.shape for cut in two]
+    assert fit_units(cuts, 8, seed=1, jobs=2) == model
+
+
+def test_units_do_not_depend_on_the_threads_of_the_machine(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads):
+            attach_units(cuts, model, tmp_path / str(threads))
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"no array at all"])
+def test_arrays_that_are_none_are_told_and_made_anew(
+    cuts: CutSet, model: UnitModel, tmp_path: Path, content: bytes
+) -> None:
+    cut = next(iter(attach_units(cuts, model, tmp_path / "units")))
+    before = contents(tmp_path / "units")
+    for path in (tmp_path / "units").rglob("*.npy"):
+        path.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_units(cut, model.fingerprint)
+    assert find_units(cuts, model, tmp_path / "units") is None
+    attach_units(cuts, model, tmp_path / "units")
+    assert contents(tmp_path / "units") == before
 
 
 @given(st.integers(0, 10**7))

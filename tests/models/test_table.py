@@ -1,3 +1,4 @@
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 import tiny
 from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.errors import CheckpointError
-from sprachbund.models.table import MODELS, build_model, load_weights
+from sprachbund.models.table import MODELS, build_model, check_weights
 from sprachbund.tokens.text import CharacterTokenizer
 
 
@@ -56,7 +57,7 @@ def test_an_unknown_kind_names_the_nearest(stored: StoredModel):
         ({"codebook_groups": 7}, "codebook_groups"),
         ({"encoder": {"dim": 33, "num_heads": 2}}, "num_heads"),
         ({"conv_layers": []}, "no model can be built from this configuration.*Put back"),
-        ({"mel_prenet_dim": -3}, "no model can be built from this configuration.*Put back"),
+        ({"mel_prenet_dim": -3}, "value of 'mel_prenet_dim' cannot be used.*Put back"),
         ({"codebook_groups": 0}, "configuration"),
     ],
 )
@@ -87,12 +88,19 @@ def test_weights_of_another_model(stored: StoredModel, config: dict[str, Any], t
         build_model(with_config(stored, **config), "here")
 
 
-def test_a_refused_model_keeps_its_weights():
+def test_weights_are_compared_name_for_name_and_shape_for_shape():
     linear = torch.nn.Linear(2, 3)
-    before = {name: weight.clone() for name, weight in linear.state_dict().items()}
+    check_weights(linear, linear.state_dict(), "here")
     with pytest.raises(CheckpointError, match=r"1 weights do not fit the model, first of them bias"):
-        load_weights(linear, {"weight": torch.ones(3, 2), "bias": torch.ones(2)}, "here")
-    assert all(torch.equal(before[name], weight) for name, weight in linear.state_dict().items())
+        check_weights(linear, {"weight": torch.ones(3, 2), "bias": torch.ones(2)}, "here")
+
+
+@pytest.mark.parametrize("sizes", [{"mel_prenet_dim": 1 << 20, "unit_dim": 1 << 20}, {"mel_prenet_layers": 900}])
+def test_sizes_that_the_weights_do_not_have_ask_for_no_memory(stored: StoredModel, sizes: dict[str, int]):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="weights do not fit the model"):
+        build_model(with_config(stored, **sizes), "here")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
 
 
 def test_a_moved_folder_builds_the_same_model(stored: StoredModel, tmp_path: Path):

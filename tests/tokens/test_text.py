@@ -191,9 +191,12 @@ def test_a_model_with_its_fairseq_dictionary_has_the_ids_of_the_dictionary(tmp_p
 
 def test_foreign_models_and_dictionaries_are_refused(tmp_path: Path) -> None:
     SentencePieceTokenizer.train(LINES).save(tmp_path)
-    (tmp_path / "foreign.model").write_bytes(b"no model at all")
-    with pytest.raises(VocabularyError, match="not a SentencePiece model"):
-        SentencePieceTokenizer.from_files(tmp_path / "foreign.model")
+    sound = (tmp_path / "sentencepiece.model").read_bytes()
+    # The second is a sound model but for a piece that is no UTF-8.
+    for content in (b"no model at all", sound.replace("▁".encode(), b"\xff\xfe\xfd")):
+        (tmp_path / "foreign.model").write_bytes(content)
+        with pytest.raises(VocabularyError, match="not a SentencePiece model"):
+            SentencePieceTokenizer.from_files(tmp_path / "foreign.model")
     (tmp_path / "dict.txt").write_text("THE 3\nAND 2\n")
     with pytest.raises(VocabularyError, match="no piece"):
         SentencePieceTokenizer.from_files(tmp_path / "sentencepiece.model", tmp_path / "dict.txt")
@@ -202,3 +205,10 @@ def test_foreign_models_and_dictionaries_are_refused(tmp_path: Path) -> None:
 def test_a_character_tokenizer_needs_its_word_mark() -> None:
     with pytest.raises(VocabularyError, match="word mark"):
         CharacterTokenizer(Vocabulary(["a"]))
+
+
+def test_a_description_of_endless_depth_is_told(tmp_path: Path) -> None:
+    CharacterTokenizer.train(LINES).save(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("[" * 100_000)
+    with pytest.raises(VocabularyError, match="description of the tokenizer is damaged"):
+        load_tokenizer(tmp_path)

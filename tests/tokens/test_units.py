@@ -179,9 +179,14 @@ def test_a_model_of_unusable_numbers_is_refused(tmp_path: Path) -> None:
     model = random_model()
     model.save(tmp_path)
     description = json.loads((tmp_path / "units.json").read_text())
-    (tmp_path / "units.json").write_text(json.dumps({**description, "frame_shift": 0.0}))
-    with pytest.raises(VocabularyError, match="positive frame shift"):
-        UnitModel.load(tmp_path)
+    for shift in (0.0, -0.01, 1e-300, 1e300, float("nan")):
+        (tmp_path / "units.json").write_text(json.dumps({**description, "frame_shift": shift}))
+        with pytest.raises(VocabularyError, match="frame shift of speech"):
+            UnitModel.load(tmp_path)
+    for text in ("[" * 100_000, json.dumps({**description, "frame_shift": 10**400})):
+        (tmp_path / "units.json").write_text(text)
+        with pytest.raises(VocabularyError, match="a unit model is damaged"):
+            UnitModel.load(tmp_path)
     with pytest.raises(VocabularyError, match="finite"):
         UnitModel(np.full((2, 3), np.nan, dtype=np.float32))
 

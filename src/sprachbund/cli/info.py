@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sprachbund.errors import CheckpointError
+
 app = typer.Typer()
 
 
@@ -59,8 +61,11 @@ def _describe_checkpoint(path: Path) -> dict[str, Any]:
     from sprachbund.training.checkpointing import read_checkpoint
 
     content = read_checkpoint(path)
-    data = content.get("TrainingData", {})
-    places = {name: f"pass {epoch}, batch {batches}" for name, (epoch, batches) in data.get("cursors", {}).items()}
+    try:
+        cursors = content.get("TrainingData", {}).get("cursors", {})
+        places = {name: f"pass {epoch}, batch {batches}" for name, (epoch, batches) in cursors.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise CheckpointError("this file is not a checkpoint of a run", where=path) from None
     return {"kind": "training checkpoint", "steps": content.get("global_step"), **places}
 
 
@@ -74,7 +79,9 @@ def _describe_manifest(path: Path) -> dict[str, Any]:
         "cuts": len(cuts),
         "minutes": f"{sum(cut.duration for cut in cuts) / 60:.2f}",
         "words": sum(len(text.split()) for text in texts),
-        "units": sorted({(cut.custom or {}).get("units_fingerprint", "none")[:16] for cut in cuts}),
+        "units": sorted(
+            {str((getattr(cut, "custom", None) or {}).get("units_fingerprint", "none"))[:16] for cut in cuts}
+        ),
     }
 
 

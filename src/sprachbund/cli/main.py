@@ -11,7 +11,8 @@ from sprachbund.errors import EXIT_CODE, SprachbundError
 
 # The verbs in the order in which a user meets them: name -> (module, what help says).
 VERBS = {
-    "corpus": ("sprachbund.cli.corpus", "List the corpora and get them."),
+    "corpus": ("sprachbund.cli.corpus", "List and get corpora; import and export those of other tools."),
+    "check": ("sprachbund.cli.check", "Look for what would spoil a training; write what is sound."),
     "tokens": ("sprachbund.cli.tokens", "Fit units and tokenizers, label speech with units."),
     "pretrain": ("sprachbund.cli.pretrain", "Pre-train on speech and text."),
     "finetune": ("sprachbund.cli.finetune", "Fine-tune for speech recognition."),

@@ -14,6 +14,9 @@ app = typer.Typer(help="Make tokens: units of speech, tokenizers of text.", no_a
 MANIFEST_SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
+JobsOption = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]
+
+
 class TokenizerKind(StrEnum):
     """How text is cut into tokens."""
 
@@ -31,19 +34,22 @@ class PieceKind(StrEnum):
 
 @app.command("fit-units")
 def fit_units(
-    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifests of the speech to fit on.")],
+    manifests: Annotated[
+        list[str], typer.Argument(metavar="MANIFEST", help="Manifests or Shar folders of the speech to fit on.")
+    ],
     units: Annotated[int, typer.Option(min=1, help="Number of units (clusters).")],
     out: Annotated[Path, typer.Option(help="Folder of the unit model.")],
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the choice of frames and the clustering.")] = 0,
+    jobs: JobsOption = 1,
 ) -> None:
     """Fit k-means units on the MFCC of speech."""
     from lhotse import CutSet
 
-    from sprachbund.data.manifest import read_cuts
+    from sprachbund.data.shar import read_speech
     from sprachbund.data.units import fit_units as fit
 
-    cuts = CutSet.from_cuts([cut for manifest in manifests for cut in read_cuts(manifest)])
-    model = fit(cuts, units, seed=seed)
+    cuts = CutSet.from_cuts([cut for manifest in manifests for cut in read_speech(manifest)])
+    model = fit(cuts, units, seed=seed, jobs=jobs)
     model.save(out)
     typer.echo(f"{model.num_units} units of {len(cuts)} cuts in {out}, fingerprint {model.fingerprint[:16]}")
 
@@ -56,16 +62,32 @@ def label(
     arrays: Annotated[
         Path | None, typer.Option(help="Folder of the stored units; 'units' beside the new manifest where not given.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="NUMBER/COUNT", help="Label this part only, such as 3/8; for many machines.")
+    ] = None,
+    jobs: JobsOption = 1,
 ) -> None:
-    """Assign units to speech; units stored by an interrupted run are kept."""
+    """Assign units to speech; units stored by an interrupted run or by other shards are kept.
+
+    Shards may run at the same time. The one that finds all units stored writes the manifest; so does the same command
+    without --shard, once the arrays of all shards are in one folder.
+    """
     from sprachbund.data.manifest import read_cuts, write_cuts
-    from sprachbund.data.units import attach_units
+    from sprachbund.data.units import Shard, attach_units, find_units
     from sprachbund.tokens.units import UnitModel
 
-    unit_model = UnitModel.load(model)
-    cuts = attach_units(read_cuts(manifest), unit_model, arrays or out.parent / "units")
-    write_cuts(cuts, out)
-    typer.echo(f"{len(cuts)} cuts with {unit_model.num_units} units in {out}")
+    part = None if shard is None else Shard.parse(shard)
+    unit_model, cuts, folder = UnitModel.load(model), read_cuts(manifest), arrays or out.parent / "units"
+    labelled = attach_units(cuts if part is None else part.of(cuts), unit_model, folder, jobs=jobs)
+    if part is not None:
+        typer.echo(f"shard {part}: {len(labelled)} of {len(cuts)} cuts have units in {folder}")
+        whole = find_units(cuts, unit_model, folder)
+        if whole is None:
+            typer.echo(f"{out} is written when the other shards are done")
+            return
+        labelled = whole
+    write_cuts(labelled, out)
+    typer.echo(f"{len(labelled)} cuts with {unit_model.num_units} units in {out}")
 
 
 @app.command("train-text")

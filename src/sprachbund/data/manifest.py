@@ -11,9 +11,13 @@ from typing import Any
 from lhotse import CutSet
 from lhotse.serialization import deserialize_item
 
+from sprachbund.data.records import problem_of
 from sprachbund.errors import DataError
-from sprachbund.files import write_atomically
+from sprachbund.files import is_file, write_atomically
 
+_LONGEST_LINE = 64 << 20  # bytes
+_ALWAYS_UNPACKED = 64 << 20  # bytes
+_HIGHEST_RATIO = 300  # ten times that of a manifest whose cuts differ in little but their number
 _CUT_TYPES = ("MonoCut", "MultiCut", "MixedCut", "PaddingCut")
 _MEND = "Give a manifest that sprachbund or Lhotse wrote (cuts as .jsonl.gz or .jsonl)."
 
@@ -52,7 +56,7 @@ def read_cuts(path: Path) -> CutSet:
     cuts = []
     ids: set[str] = set()
     for number, line in enumerate(_read_lines(path), start=1):
-        cut = _parse_cut(line, folder, f"{path}, line {number}")
+        cut = parse_cut(line, folder, f"{path}, line {number}")
         _check_new(cut.id, ids, path)
         cuts.append(cut)
     if not cuts:
@@ -66,34 +70,73 @@ def read_manifest_bytes(path: Path) -> bytes:
     Raises:
         DataError: the file is missing, or is damaged.
     """
-    if not path.is_file():
+    return b"".join(_read_parts(path))
+
+
+def _read_parts(path: Path) -> Iterator[bytes]:
+    """The uncompressed bytes, part by part, unless the file is a bomb: a small one that unpacks to very much."""
+    if not is_file(path):
         raise DataError("the manifest does not exist", where=path, mend="Check the path, or fetch the corpus first.")
     try:
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
+            left = max(_ALWAYS_UNPACKED, _HIGHEST_RATIO * path.stat().st_size)
+            while part := handle.read(1 << 20):
+                left -= len(part)
+                if left < 0:
+                    raise DataError("the manifest unpacks to far more than manifests do", where=path, mend=_MEND)
+                yield part
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("the manifest is damaged or no gzip file", where=path, given=error, mend=_MEND) from None
 
 
 def _read_lines(path: Path) -> Iterator[str]:
+    """The lines that are not blank, one at a time."""
+    begun: list[bytes] = []  # the parts of a line whose end has not come yet
+    for part in _read_parts(path):
+        # Not splitlines, which also splits at characters that JSON leaves as they are.
+        is_blank = part.isspace() and b"\n" in part
+        first, *others = (b"", b"") if is_blank else part.split(b"\n")
+        begun.append(first)
+        if sum(map(len, begun)) > _LONGEST_LINE:
+            raise DataError("a line of the manifest is too long", where=path, mend=_MEND)
+        if others:
+            whole = (b"".join(begun), *others[:-1])
+            begun = [others[-1]]
+            yield from (_decode(line, path) for line in whole if line.strip())
+    if (last := b"".join(begun)).strip():
+        yield _decode(last, path)
+
+
+def _decode(line: bytes, path: Path) -> str:
     try:
-        text = read_manifest_bytes(path).decode("utf-8")
+        return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError("the manifest is not UTF-8 text", where=path, given=error.reason, mend=_MEND) from None
-    # Not splitlines, which also splits at characters that JSON leaves as they are.
-    return (line for line in text.split("\n") if line.strip())
 
 
-def _parse_cut(line: str, folder: Path, where: str) -> Any:
+def parse_cut(line: str, folder: Path, where: str) -> Any:
+    """The Lhotse cut of one line of a manifest.
+
+    Args:
+        line: JSON.
+        folder: of the manifest; relative paths are resolved against it.
+        where: the place, as errors name it.
+
+    Raises:
+        DataError: the line is no cut.
+    """
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("the line is no JSON", where=where, given=error, mend=_MEND) from None
     kind = record.get("type") if isinstance(record, dict) else type(record).__name__
     if kind not in _CUT_TYPES:
         raise DataError("the line is no cut", where=where, given=f"type {kind}", mend=_MEND)
+    if problem := problem_of(line):
+        raise DataError("the line is no valid cut", where=where, given=problem, mend=_MEND)
     try:
         return deserialize_item(_map_paths(record, lambda name: str(folder / name)))
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DataError("the line is no valid cut", where=where, given=repr(error), mend=_MEND) from None
 
 

@@ -6,7 +6,11 @@ the units of its part) and ``units_fingerprint`` (that of the unit model).
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +22,13 @@ from lhotse.utils import fastcopy
 from rich.console import Console
 from rich.progress import track
 
-from sprachbund.errors import DataError, VocabularyError
+from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.workers import in_processes
+from sprachbund.errors import DataError, RecipeError, VocabularyError
 from sprachbund.files import write_atomically
 from sprachbund.lengths import frames_from_samples, samples_per_frame
 from sprachbund.shapes import Array, Float, Int
-from sprachbund.signal.audio import SAMPLING_RATE, read_audio
+from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.signal.features import mfcc
 from sprachbund.tokens.units import RESERVOIR_FRAMES, UnitModel
 
@@ -32,20 +38,63 @@ FINGERPRINT_FIELD = "units_fingerprint"
 _MEND = "Label the manifest with `sprachbund tokens label` and the unit model of this training."
 
 
-def fit_units(cuts: CutSet, num_units: int, *, seed: int = 0, reservoir_frames: int = RESERVOIR_FRAMES) -> UnitModel:
-    """Fit k-means units on the MFCC of `cuts`; their order does not matter.
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of a manifest, for one of several machines or ranks."""
+
+    number: int  # from 1
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise RecipeError(
+                "there is no such shard", given=self, mend="Shards of 8 are written as 1/8, 2/8 and so on to 8/8."
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """The shard that is written as ``3/8``.
+
+        Raises:
+            RecipeError: it is written in another way, or there is no such shard.
+        """
+        if not re.fullmatch(r"[0-9]{1,9}/[0-9]{1,9}", text):
+            raise RecipeError("a shard is not of the form NUMBER/COUNT", given=text, mend="Write for example 3/8.")
+        return cls(*map(int, text.split("/")))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def of(self, cuts: CutSet) -> CutSet:
+        """The cuts of this shard: every `count`-th, so that shards of a sorted manifest are equally long."""
+        return CutSet.from_cuts(islice(cuts, self.number - 1, None, self.count))
+
+
+def fit_units(
+    cuts: CutSet, num_units: int, *, seed: int = 0, reservoir_frames: int = RESERVOIR_FRAMES, jobs: int = 1
+) -> UnitModel:
+    """Fit k-means units on the MFCC of `cuts`; neither their order nor the number of processes matters.
 
     Raises:
         VocabularyError: fewer distinct frames than units, or a cut id twice.
         DataError: a cut without a recording of its own.
         AudioError: a recording that cannot be read.
     """
-    features = ((cut.id, mfcc(read_waveform(cut))) for cut in _watched(cuts, "Reading features"))
+    features = in_processes(_features, _watched(cuts, "Reading features"), jobs)
     return UnitModel.fit(features, num_units, seed=seed, reservoir_frames=reservoir_frames)
 
 
-def attach_units(cuts: CutSet, model: UnitModel, folder: Path | str) -> CutSet:
+def attach_units(cuts: CutSet, model: UnitModel, folder: Path | str, *, jobs: int = 1) -> CutSet:
     """The same cuts with the units of `model` stored below `folder`; arrays that are there already are kept.
+
+    The units of a cut depend on it alone, and every array has its own file. So any number of processes, on any number
+    of machines, may write parts of one manifest into one folder.
+
+    Args:
+        cuts: recordings; one at a time is in the memory of a process.
+        model: the unit model.
+        folder: of the stored arrays, which get a folder of their own for each unit model.
+        jobs: processes on this machine.
 
     Raises:
         VocabularyError: `model` is not one of MFCC.
@@ -56,9 +105,21 @@ def attach_units(cuts: CutSet, model: UnitModel, folder: Path | str) -> CutSet:
         raise VocabularyError(
             "units of these features cannot be computed here", given=model.feature, mend="Give a unit model of MFCC."
         )
-    # A folder a unit model: arrays of two models cannot be mistaken for each other.
-    store = Path(folder).resolve() / model.fingerprint[:16]
-    return CutSet.from_cuts([_label(cut, model, store) for cut in _watched(cuts, "Assigning units")])
+    store = _store_of(folder, model)
+    counts = in_processes(partial(_count_or_store, model, store), _watched(cuts, "Assigning units"), jobs)
+    return CutSet.from_cuts([_labelled(cut, model, store, count) for cut, count in zip(cuts, counts, strict=True)])
+
+
+def find_units(cuts: CutSet, model: UnitModel, folder: Path | str) -> CutSet | None:
+    """What `attach_units` would give, if the arrays of all cuts are stored already; else None. Nothing is computed."""
+    store = _store_of(folder, model)
+    found = []
+    for cut in cuts:
+        count = _stored_labels(cut, model, store)
+        if count is None:
+            return None
+        found.append(_labelled(cut, model, store, count))
+    return CutSet.from_cuts(found)
 
 
 def load_units(cut: Cut, fingerprint: str) -> Int[Array, " label"]:
@@ -75,7 +136,8 @@ def load_units(cut: Cut, fingerprint: str) -> Int[Array, " label"]:
     require_units(cut, fingerprint)
     try:
         units: Int[Array, " label"] = cut.load_custom(UNITS_FIELD)
-    except (OSError, ValueError) as error:
+    except (ArithmeticError, AssertionError, EOFError, OSError, TypeError, ValueError) as error:
+        # Lhotse's arithmetic of times stumbles over some numbers that a manifest may hold.
         raise DataError("stored units cannot be read", where=f"cut {cut.id}", given=str(error), mend=_MEND) from error
     return units
 
@@ -98,26 +160,6 @@ def require_units(cut: Cut, fingerprint: str) -> None:
         )
 
 
-def read_waveform(cut: Cut) -> Float[Array, " sample"]:
-    """The samples of `cut` at 16 kHz.
-
-    Raises:
-        DataError: the cut has no recording in one file.
-        AudioError: the recording cannot be read.
-    """
-    source = cut.recording.sources[0] if isinstance(cut, MonoCut) and cut.recording is not None else None
-    if source is None or source.type not in ("file", "memory"):
-        raise DataError(
-            "a cut has no recording in one file",
-            where=f"cut {cut.id}",
-            given=type(cut).__name__,
-            mend="Save mixed, padded or remote cuts as audio files first.",
-        )
-    waveform = read_audio(source.source)
-    start = round(cut.start * SAMPLING_RATE)
-    return waveform[start : start + round(cut.duration * SAMPLING_RATE)]
-
-
 def fewest_labels(num_samples: int, label_rate: float) -> int:
     """Labels that the frames of a waveform of `num_samples` need: two a frame at 100 Hz."""
     seconds = frames_from_samples(num_samples) * samples_per_frame() / SAMPLING_RATE
@@ -130,14 +172,23 @@ def _watched(cuts: CutSet, description: str) -> Iterator[Cut]:
     return iter(track(cuts, description=description, total=total, console=Console(stderr=True)))
 
 
-def _label(cut: Cut, model: UnitModel, store: Path) -> Cut:
+def _features(cut: Cut) -> tuple[str, Float[Array, "frame channel"]]:
+    return cut.id, mfcc(read_waveform(cut))
+
+
+def _store_of(folder: Path | str, model: UnitModel) -> Path:
+    """A folder a unit model: arrays of two models cannot be mistaken for each other."""
+    return Path(folder).resolve() / model.fingerprint[:16]
+
+
+def _key(cut: Cut) -> str:
     digest = hashlib.blake2b(f"{cut.id}\0{cut.start}\0{cut.duration}".encode(), digest_size=16).hexdigest()
-    key = f"{digest[:2]}/{digest}.npy"
-    num_labels = _stored_labels(store / key, fewest_labels(round(cut.duration * SAMPLING_RATE), model.label_rate))
-    if num_labels is None:
-        num_labels = _store(cut, model, store / key)
+    return f"{digest[:2]}/{digest}.npy"
+
+
+def _labelled(cut: Cut, model: UnitModel, store: Path, num_labels: int) -> Cut:
     array = TemporalArray(
-        ArrayManifest("numpy_files", str(store), key, [num_labels]),
+        ArrayManifest("numpy_files", str(store), _key(cut), [num_labels]),
         temporal_dim=0,
         frame_shift=model.frame_shift,
         start=cut.start,
@@ -145,17 +196,31 @@ def _label(cut: Cut, model: UnitModel, store: Path) -> Cut:
     return fastcopy(cut, custom={**(cut.custom or {}), UNITS_FIELD: array, FINGERPRINT_FIELD: model.fingerprint})
 
 
-def _stored_labels(path: Path, fewest: int) -> int | None:
-    """The number of labels of a stored array; None where there is none that can be used."""
+def _count_or_store(model: UnitModel, store: Path, cut: Cut) -> int:
+    """The number of labels of `cut`, which are stored after this."""
+    stored = _stored_labels(cut, model, store)
+    return _assign_and_store(cut, model, store / _key(cut)) if stored is None else stored
+
+
+def _stored_labels(cut: Cut, model: UnitModel, store: Path) -> int | None:
+    """The number of labels of the array of `cut`; None where there is none that can be used."""
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+        stored = np.load(store / _key(cut), mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
         return None
+    fewest = fewest_labels(round(cut.duration * SAMPLING_RATE), model.label_rate)
     is_usable = stored.ndim == 1 and np.issubdtype(stored.dtype, np.integer) and len(stored) >= fewest
     return len(stored) if is_usable else None
 
 
-def _store(cut: Cut, model: UnitModel, path: Path) -> int:
+def _assign_and_store(cut: Cut, model: UnitModel, path: Path) -> int:
+    if not isinstance(cut, MonoCut):
+        raise DataError(
+            "a cut has no recording in one file, which units could travel with",
+            where=f"cut {cut.id}",
+            given=type(cut).__name__,
+            mend="Save mixed and padded cuts as audio files first.",
+        )
     waveform = read_waveform(cut)
     units = model.assign(mfcc(waveform))
     fewest = fewest_labels(len(waveform), model.label_rate)

@@ -1,5 +1,7 @@
 """The model table: one line a model."""
 
+from collections.abc import Mapping
+
 import torch
 
 from sprachbund.checkpoints.store import StoredModel
@@ -7,6 +9,7 @@ from sprachbund.config import from_mapping, nearest
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.shapes import Tensor
 
 MODELS = {"speecht5": (SpeechT5Config, SpeechT5)}
 
@@ -40,6 +43,9 @@ def build_model(stored: StoredModel, where: str) -> SpeechT5:
             mend="Put back the tokenizer the model was trained with.",
         )
     try:
+        # Without memory first: a size that the weights do not have may ask for more than there is.
+        with torch.device("meta"):
+            check_weights(model_class(config), stored.weights, where)
         model = model_class(config)
     except (ArithmeticError, AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
         # Sizes that a person wrote into config.json and that no layer can have.
@@ -49,12 +55,12 @@ def build_model(stored: StoredModel, where: str) -> SpeechT5:
             given=" ".join(str(error).split()),
             mend="Put back the config.json that was saved with the weights.",
         ) from None
-    load_weights(model, dict(stored.weights), where)
+    model.load_state_dict(dict(stored.weights))
     return model.eval()
 
 
-def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], where: str) -> None:
-    """Fill `model` with weights that must fit it name for name and shape for shape.
+def check_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Weights must fit their model name for name and shape for shape.
 
     Raises:
         CheckpointError: names the first weight that does not fit.
@@ -70,4 +76,3 @@ def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], where
             given=f"{given.get(name, 'missing')}, the model wants {wanted.get(name, 'none')}",
             mend="Use the weights and the config.json of one model folder.",
         )
-    model.load_state_dict(weights)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sprachbund.data.collate import transcript_of
-from sprachbund.data.units import read_waveform
+from sprachbund.data.waveforms import read_waveform
 from sprachbund.decoding.recognizer import DecodingConfig, Recognizer
 
 

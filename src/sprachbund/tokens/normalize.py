@@ -24,13 +24,26 @@ _LONGEST_ACRONYM = 4
 def normalize_text(text: str) -> str:
     """The reference of speech recognition: lower-case letters, digits, apostrophes inside words, single spaces.
 
-    In this order: lower case; typographic apostrophes become ASCII ones; ``&`` becomes "and"; every other character
-    that is not a letter, digit, apostrophe or space becomes a space; an apostrophe without a letter or digit on both
-    sides is deleted; spaces collapse. Digits stay: `spell_numbers` comes before. The result may be empty.
+    In this order: lower case, with letters and their accents composed (NFC); typographic apostrophes become ASCII
+    ones; ``&`` becomes "and"; every other character that is not a letter, a mark on one, a digit, apostrophe or space
+    becomes a space; an apostrophe without a letter or digit on both sides is deleted; spaces collapse. Digits stay:
+    `spell_numbers` comes before. The result may be empty.
     """
-    lowered = text.lower().replace("\u2018", "'").replace("\u2019", "'").replace("&", " and ")
-    kept = "".join([c if c.isalpha() or c.isdecimal() or c == "'" else " " for c in lowered])
-    return " ".join(_OUTER_APOSTROPHE.sub("", kept).split())
+    composed = unicodedata.normalize("NFC", text.lower())
+    lowered = composed.replace("\u2018", "'").replace("\u2019", "'").replace("&", " and ")
+    kept = "".join([c if _is_kept(c) else " " for c in lowered])
+    # Once more, as an apostrophe may have stood between a letter and its mark.
+    return unicodedata.normalize("NFC", " ".join(_OUTER_APOSTROPHE.sub("", kept).split()))
+
+
+def _is_kept(character: str) -> bool:
+    # Marks are vowels in the scripts of India and many others.
+    return (
+        character.isalpha()
+        or character.isdecimal()
+        or character == "'"
+        or unicodedata.category(character) in ("Mn", "Mc")
+    )
 
 
 def remove_non_speech_marks(text: str) -> str:

@@ -268,13 +268,17 @@ def _word_starts(vocabulary: Vocabulary, word_mark: str) -> frozenset[int]:
 
 def _load_processor(model: bytes) -> SentencePieceProcessor:
     try:
-        return SentencePieceProcessor(model_proto=model)
-    except RuntimeError as error:
+        processor = SentencePieceProcessor(model_proto=model)
+        # Every piece once: a damaged one is no text, which the library would tell when it is used.
+        for index in range(processor.get_piece_size()):
+            processor.id_to_piece(index)
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise VocabularyError(
             "a file is not a SentencePiece model",
             given=f"{len(model)} bytes",
             mend="Give the .model file that SentencePiece wrote.",
         ) from error
+    return processor
 
 
 def _normal_pieces(processor: SentencePieceProcessor) -> list[str]:
@@ -344,7 +348,7 @@ def _read_file(path: Path) -> bytes:
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(_read_file(path).decode("utf-8"))
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise VocabularyError(
             "the description of the tokenizer is damaged", where=path, given=str(error), mend="Write the folder anew."
         ) from error

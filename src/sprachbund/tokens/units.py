@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.numpy
+from safetensors import SafetensorError
 
 from sprachbund.errors import VocabularyError
 from sprachbund.files import write_atomically
@@ -22,6 +22,7 @@ from sprachbund.shapes import Array, Float, Int, Integer
 CENTROIDS_FILE = "units.safetensors"
 DESCRIPTION_FILE = "units.json"
 
+SHORTEST_SHIFT, LONGEST_SHIFT = 1e-4, 1.0  # seconds
 RESERVOIR_FRAMES = 500_000
 # Frames of one matrix product in `assign`; the last block of an utterance is filled up with zeros.
 BLOCK_FRAMES = 1024
@@ -43,9 +44,9 @@ class UnitModel:
 
     def __post_init__(self) -> None:
         is_usable = self.centroids.dtype == np.float32 and self.centroids.size and np.isfinite(self.centroids).all()
-        if not is_usable or self.frame_shift <= 0:
+        if not is_usable or not SHORTEST_SHIFT <= self.frame_shift <= LONGEST_SHIFT:
             raise VocabularyError(
-                "the centroids of a unit model are not finite float32 numbers at a positive frame shift",
+                "the centroids of a unit model are not finite float32 numbers at a frame shift of speech",
                 given=f"{self.centroids.dtype} {self.centroids.shape}, {self.frame_shift} s",
                 mend="Fit the unit model anew.",
             )
@@ -167,7 +168,7 @@ class UnitModel:
             raise VocabularyError(
                 "a unit model cannot be read", where=error.filename, given=error.strerror, mend=mend
             ) from error
-        except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, SafetensorError) as error:
             raise VocabularyError("a unit model is damaged", where=folder, given=repr(error), mend=mend) from error
         if centroids.ndim != 2 or centroids.dtype != np.float32:
             found = f"{centroids.dtype} {centroids.shape}"

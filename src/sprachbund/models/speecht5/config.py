@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from sprachbund.config import Few, NotNegative, Positive, Probability, Size
 from sprachbund.nn.transformer import StackConfig
 from sprachbund.nn.waveform_frontend import ConvolutionShape, FrontendNorm
 
@@ -20,16 +21,16 @@ def _decoder() -> StackConfig:
 class SpeechT5Config:
     """Sizes, branches and rates. The defaults are the published base model (SpeechT5, section 3.1)."""
 
-    vocab_size: int
+    vocab_size: Size
     """Entries of the text dictionary, specials and added symbols included."""
-    num_units: int = 504
+    num_units: Size = 504
     """Entries of the hidden-unit dictionary, its four specials included."""
 
     encoder: StackConfig = field(default_factory=StackConfig)
     """The shared encoder."""
     decoder: StackConfig = field(default_factory=_decoder)
     """The shared decoder; it has no relative positions in use."""
-    dropout: float = 0.1
+    dropout: Probability = 0.1
     """Dropout after the prenets and before the CTC head."""
 
     is_normalized: bool = False
@@ -40,11 +41,11 @@ class SpeechT5Config:
     """Normalise over time in the first convolution, or over channels in all."""
     conv_bias: bool = False
     """Whether those convolutions have a bias."""
-    frontend_gradient_scale: float = 0.1
+    frontend_gradient_scale: NotNegative = 0.1
     """Factor on the gradient into the waveform front-end; 0 freezes it."""
-    position_kernel: int = 128
+    position_kernel: Size = 128
     """Frames that a convolutional position spans."""
-    position_groups: int = 16
+    position_groups: Size = 16
     """Groups of the convolutional positions."""
     has_speech_sinusoids: bool = True
     """Add sinusoidal positions to speech as well."""
@@ -55,7 +56,7 @@ class SpeechT5Config:
     """Let the CTC head use the text embeddings as well, without a bias."""
     initial_encoder_scale: float | None = 1.0
     """First value of the learned factor on text positions; None for the unscaled kind."""
-    encoder_position_dropout: float = 0.1
+    encoder_position_dropout: Probability = 0.1
     """Dropout after text positions of the encoder."""
     scale_embedding: bool = False
     """Multiply the decoder's text embeddings by the square root of their width."""
@@ -64,58 +65,58 @@ class SpeechT5Config:
     has_embedding_norm: bool = False
     """Normalise the decoder's text embeddings."""
 
-    num_mels: int = 80
+    num_mels: Size = 80
     """Bands of the log-mel spectrogram."""
-    reduction_factor: int = 2
+    reduction_factor: Size = 2
     """Spectrogram frames that one decoder step yields."""
-    mel_prenet_layers: int = 2
+    mel_prenet_layers: Few = 2
     """ReLU layers before the decoder."""
-    mel_prenet_dim: int = 256
+    mel_prenet_dim: Size = 256
     """Their width."""
-    mel_prenet_dropout: float = 0.5
+    mel_prenet_dropout: Probability = 0.5
     """Their dropout, on in evaluation too."""
     initial_decoder_scale: float | None = 1.0
     """First value of the learned factor on spectrogram positions; None for the unscaled kind."""
-    decoder_position_dropout: float = 0.1
+    decoder_position_dropout: Probability = 0.1
     """Dropout after spectrogram positions."""
-    speaker_dim: int | None = 512
+    speaker_dim: Size | None = 512
     """Width of a speaker embedding; None for a decoder that takes none."""
-    postnet_layers: int = 5
+    postnet_layers: Few = 5
     """Convolutions that refine the spectrogram."""
-    postnet_channels: int = 256
+    postnet_channels: Size = 256
     """Channels between them."""
-    postnet_kernel: int = 5
+    postnet_kernel: Size = 5
     """Frames each spans."""
-    postnet_dropout: float = 0.5
+    postnet_dropout: Probability = 0.5
     """Their dropout."""
     has_postnet_norm: bool = True
     """Whether they have batch norms."""
 
     has_unit_prediction: bool = True
     """Whether the model predicts hidden units."""
-    unit_dim: int = 256
+    unit_dim: Size = 256
     """Width in which states and units are compared."""
-    unit_temperature: float = 0.1
+    unit_temperature: Positive = 0.1
     """The cosine of state and unit is divided by this."""
-    unit_rate: float = 50.0
+    unit_rate: Positive = 50.0
     """Hidden-unit labels a second."""
 
     has_quantizer: bool = True
     """Whether the model has a codebook."""
     quantizer_rule: Literal["gumbel", "nearest"] = "gumbel"
     """Draw codes from a Gumbel softmax as the released code does, or take the nearest code as the paper writes."""
-    codebook_groups: int = 2
+    codebook_groups: Size = 2
     """Parts of a state that take a code each."""
-    codes_per_group: int = 100
+    codes_per_group: Size = 100
     """Codes of a group."""
-    codebook_temperature: tuple[float, float, float] = (2.0, 0.5, 0.999995)
+    codebook_temperature: tuple[Positive, Positive, Positive] = (2.0, 0.5, 0.999995)
     """First and lowest Gumbel temperature, and its factor an optimizer step."""
 
-    num_speakers: int | None = None
+    num_speakers: Size | None = None
     """Classes of the utterance classifier; None for a model without."""
     has_speaker_norm: bool = False
     """Batch norm before the utterance classifier."""
-    speaker_embedding_dim: int | None = None
+    speaker_embedding_dim: Size | None = None
     """Width of a further layer of the utterance classifier; None for none."""
 
     original_numerics: bool = False
