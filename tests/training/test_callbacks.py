@@ -1,5 +1,6 @@
 import io
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sprachbund.objectives.recognition import Recognition
 from sprachbund.training.callbacks import Checkpoints, ProgressBar, RunLog, Validation
 from sprachbund.training.checkpointing import checkpoint_path, list_checkpoints
 from sprachbund.training.data import TrainingData
+from sprachbund.training.interruption import Interrupted
 from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import OptimizationConfig
 
@@ -150,3 +152,27 @@ def test_the_bar_goes_on_from_the_step_of_a_resumed_run(module: TrainingModule) 
     assert task.completed == 5
     bar.teardown(trainer_at(5), module, "fit")
     assert not bar.progress.live.is_started
+
+
+@pytest.mark.parametrize(("step", "ends"), [(3, True), (10, False)])
+def test_a_run_that_is_told_to_stop_saves_first(tmp_path: Path, module: TrainingModule, step: int, ends: bool) -> None:
+    """After its last step there is nothing to stop."""
+    callback, trainer = Checkpoints(tmp_path / "checkpoints", every=1000, keep=2), trainer_at(step)
+    module.interruption.noted.append(signal.SIGTERM)
+    if ends:
+        with pytest.raises(Interrupted, match=f"stopped by SIGTERM after step {step}"):
+            callback.on_train_batch_end(trainer, module, None, a_step(step - 1), 0)
+    else:
+        callback.on_train_batch_end(trainer, module, None, a_step(step - 1), 0)
+    assert list_checkpoints(tmp_path / "checkpoints") == [checkpoint_path(tmp_path / "checkpoints", step)]
+    assert trainer.datamodule.next_step == step
+
+
+def test_validation_that_is_told_to_stop_says_nothing(tmp_path: Path, module: TrainingModule) -> None:
+    module.interruption.noted.append(signal.SIGTERM)
+    module.validation_step({"transcribed": transcribed_batch()}, 0)
+    assert module.validation.read() == {}
+    screen = console()
+    Validation(RunLog(tmp_path, 1), screen, None).on_validation_end(trainer_at(4), module)
+    assert said(screen) == ""
+    assert not (tmp_path / "metrics.jsonl").exists()

@@ -1,5 +1,7 @@
 import io
 import pickle
+import resource
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sprachbund.training.checkpointing import (
     list_checkpoints,
     newest_sound_checkpoint,
     read_checkpoint,
+    remove_unfinished,
 )
 
 CONTENT = {
@@ -147,3 +150,50 @@ def test_the_newest_sound_checkpoint_is_found(tmp_path: Path) -> None:
     assert newest_sound_checkpoint(tmp_path, told.append) == paths[0]
     paths[0].write_bytes(b"")
     assert newest_sound_checkpoint(tmp_path, told.append) is None
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    """The error of the system comes wrapped in one of torch's, about an archive that was not finished."""
+    path = save(tmp_path / "a.ckpt")
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match="cannot be written") as caught:
+            save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "File too large" in str(caught.value)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_errors_of_programs_are_not_taken_for_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a wrong shape")
+
+    monkeypatch.setattr(torch, "save", broken)
+    with pytest.raises(RuntimeError, match="a wrong shape"):
+        save(tmp_path / "a.ckpt")
+
+
+def test_what_a_killed_process_had_begun_is_deleted(tmp_path: Path) -> None:
+    remove_unfinished(tmp_path / "missing")
+    path = save(checkpoint_path(tmp_path, 3))
+    for name in (".step-00000003.x7_a9bcd.ckpt", ".step-00000006.abcdefgh.ckpt"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".other").touch()
+    remove_unfinished(tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".other", path.name]
+
+
+def test_an_archive_whose_parts_are_compressed_is_refused_unread(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "sound.ckpt")
+    with (
+        zipfile.ZipFile(tmp_path / "sound.ckpt") as old,
+        zipfile.ZipFile(tmp_path / "b.ckpt", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert damage(tmp_path / "sound.ckpt") is None
+    assert "compressed" in str(damage(tmp_path / "b.ckpt"))

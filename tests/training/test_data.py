@@ -1,11 +1,14 @@
 import itertools
 
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sprachbund.data.batch import Batch, TextBatch
 from sprachbund.data.mixture import Step
 from sprachbund.data.streams import Cursor, Plan, TextStream
-from sprachbund.training.data import TrainingData
+from sprachbund.training.data import Filler, TrainingData
+from sprachbund.training.distributed import Processes
 
 
 def collate(plan: Plan, draw: int) -> Batch:
@@ -64,3 +67,35 @@ def test_batches_move_themselves() -> None:
     assert {micro["text"].tokens.device.type for micro in moved.micros} == {"meta"}  # type: ignore[attr-defined]
     moved = data.transfer_batch_to_device(step.micros[0], meta, 0)
     assert moved["text"].tokens.device.type == "meta"
+
+
+@given(held=st.integers(1, 9), processes=st.integers(1, 4))
+@settings(deadline=None, max_examples=30)
+def test_every_held_out_micro_batch_counts_once_and_no_process_waits(held: int, processes: int) -> None:
+    micros = [{"text": collate(plan, 0)} for plan in TextStream([[4]] * held, 3, shuffle=False).plans(0)]
+    assert len(micros) == held
+    counted: list[object] = []
+    lengths = set()
+    for rank in range(processes):
+        share = Processes(rank, processes, processes, "torchrun")
+        data = TrainingData({}, {}, micros, accumulate=1, loader_workers=0, processes=share)
+        moved = [data.transfer_batch_to_device(micro, torch.device("cpu"), 0) for micro in data.val_dataloader()]
+        counted += [micro["text"].ids for micro in moved if not isinstance(micro, Filler)]
+        lengths.add(len(moved))
+    assert sorted(counted) == sorted(micro["text"].ids for micro in micros)
+    assert len(lengths) == 1
+
+
+def test_a_process_trains_on_its_share() -> None:
+    def drawn(processes: Processes | None) -> list[object]:
+        streams = {"text": TextStream([[4]] * 10, 6, seed=1)}
+        data = TrainingData(streams, {"text": collate}, [], accumulate=4, loader_workers=0, processes=processes)
+        return [
+            (step.number, place, micro["text"].ids)
+            for step in itertools.islice(data.train_dataloader(), 5)
+            for place, micro in zip(step.places, step.micros, strict=True)
+        ]
+
+    parts = [drawn(Processes(rank, 2, 2, "torchrun")) for rank in range(2)]
+    assert [len(part) for part in parts] == [10, 10]
+    assert sorted(parts[0] + parts[1]) == sorted(drawn(None))  # type: ignore[type-var]

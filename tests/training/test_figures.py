@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from sprachbund.objectives.loss import Loss, LossTerm
+from sprachbund.training import figures as module
 from sprachbund.training.figures import Figures, flat
 
 
@@ -53,3 +54,33 @@ def test_gradients_are_not_kept() -> None:
 def test_figures_of_the_log_have_six_digits(value: float, expected: float) -> None:
     assert flat({"a": value}) == {"a": expected}
     assert flat({"a": 1.23456789}, digits=2) == {"a": 1.2}
+
+
+def test_figures_go_on_from_their_state() -> None:
+    """As those of a run that is resumed between two lines of its log."""
+    whole, first = Figures(), Figures()
+    for figures in (whole, first):
+        figures.add(loss(4.0, 2.0, 3.0, 1.0))
+        figures.set(learning_rate=0.1)
+    second = Figures(first.state())
+    for figures in (whole, second):
+        figures.add(loss(1.0, 3.0, 5.0, 1.0))
+    assert second.read() == whole.read()
+    assert Figures(None).read() == {}
+
+
+def test_one_process_collects_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = Figures()
+    figures.add(loss(4.0, 2.0, 3.0, 1.0))
+    before = Figures(figures.state())
+    figures.collect()
+    assert figures.state() == before.state()
+    # Of two processes the first takes all, and the other is left with nothing to count twice.
+    states = [figures.state(), before.state()]
+    monkeypatch.setattr(module, "gather", lambda own: states)
+    figures.collect()
+    assert figures.state()["counts"] == {name: 2 * count for name, count in before.state()["counts"].items()}
+    assert figures.read() == pytest.approx(before.read())
+    monkeypatch.setattr(module, "process_rank", lambda: 1)
+    figures.collect()
+    assert figures.read() == {}

@@ -206,8 +206,10 @@ def test_micro_batches_of_a_step_draw_different_dropout(tmp_path: Path) -> None:
 
 
 def test_seeds_of_steps_are_numbers_that_torch_takes() -> None:
-    seeds = {step_seed(run, step) for run in (-1, 0, 1, 11) for step in (0, 1, 11, 10**9)}
-    assert len(seeds) == 16
+    seeds = {
+        step_seed(run, step, place) for run in (-1, 0, 1, 11) for step in (0, 1, 11, 10**9) for place in (0, 1, 11)
+    }
+    assert len(seeds) == 48
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert step_seed(1, 11) == step_seed(1, 11) != step_seed(11, 1)
 
@@ -279,3 +281,31 @@ def test_a_stream_that_is_left_out_of_validation(tmp_path: Path) -> None:
     module.validation_step({"text": text_batch()}, 1)
     figures = module.validation.read()
     assert {"loss/speech/masked_units", "loss/text/text"} <= set(figures)
+
+
+def test_dropout_belongs_to_the_place_in_the_step(tmp_path: Path) -> None:
+    """So that it is the same in whichever process a micro-batch is trained on."""
+    row: dict[str, Batch] = {"transcribed": transcribed_batch((4000,))}
+    losses = {}
+    for share, micros in (((0, 1), 2), ((0, 2), 1), ((1, 2), 1)):
+        step = Step(0, (row,) * micros, {}, share)
+        module = TrainingModule(noisy(), LINEAR, seed=1)
+        torch.manual_seed(5)
+        losses[share] = []
+        for place, micro in zip(step.places, step.micros, strict=True):
+            torch.manual_seed(step_seed(1, step.number, place))
+            losses[share].append(float(module(micro)[0].detach()))
+    assert losses[0, 1] == losses[0, 2] + losses[1, 2]
+    assert losses[0, 2] != losses[1, 2]
+    [figures] = fit(tmp_path, noisy(), Given(steps_of([row, row])))[0].figures
+    assert figures["loss"] == pytest.approx(sum(losses[0, 1]) / 2, rel=1e-5)
+
+
+def test_figures_that_are_not_yet_logged_go_through_a_checkpoint() -> None:
+    module = TrainingModule(recognition(), LINEAR, seed=1)
+    module.figures.add_mean("loss/ctc", 6.0, 2.0)
+    checkpoint: dict[str, Any] = {}
+    module.on_save_checkpoint(checkpoint)
+    other = TrainingModule(recognition(), LINEAR, seed=1)
+    other.on_load_checkpoint(checkpoint)
+    assert other.figures.read() == module.figures.read() == {"loss/ctc": 3.0}

@@ -44,7 +44,7 @@ def test_a_recipe_may_extend_another(tmp_path: Path) -> None:
     recipe = load_recipe(grandchild)
     assert isinstance(recipe, RecognitionRecipe)
     assert (recipe.run.steps, recipe.run.seed, recipe.run.log_every, recipe.masking.time) == (5, 9, 7, 0.1)
-    assert recipe.speech.train == (Path("b.jsonl.gz"),)  # lists are replaced
+    assert recipe.speech.train == ("b.jsonl.gz",)  # lists are replaced
 
 
 def test_a_recipe_may_extend_a_shipped_one(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_overrides_come_last(tmp_path: Path) -> None:
     recipe = load_recipe(name, (*overrides, "tokenizer=some/tokenizer"))
     assert isinstance(recipe, RecognitionRecipe)
     assert (recipe.run.seed, recipe.optimization.schedule.peak) == (5, 1e-4)
-    assert recipe.speech.train == (Path("x.jsonl"), Path("y.jsonl"))
+    assert recipe.speech.train == ("x.jsonl", "y.jsonl")
     assert (recipe.init, recipe.tokenizer) == (None, Path("some/tokenizer"))
 
 
@@ -107,6 +107,21 @@ def test_an_unknown_key_is_told_with_the_nearest_name(tmp_path: Path, override: 
         "speech.batch_seconds=0",
         "speech.max_seconds=-1.0",
         "speech.buckets=0",
+        "speech.buckets=100000",
+        "speech.min_seconds=-1",
+        "run.loader_workers=100000",
+        "run.threads=100000",
+        "run.seed=9223372036854775808",
+        "masking.time=1.5",
+        "masking.time_length=0",
+        "masking.channel=-0.1",
+        "masking.channel_length=0",
+        "optimization.betas=[1, 0.98]",
+        "optimization.betas=[0.9, -0.1]",
+        "optimization.epsilon=0",
+        "optimization.clip_norm=-1",
+        "optimization.clip_norm=.nan",
+        "optimization.schedule.peak=.inf",
         "speech.train=a.jsonl.gz",
         "optimization.schedule.kind=cosine",
         "optimization.schedule.hold=0.9",
@@ -161,3 +176,9 @@ def test_the_recipes_of_the_tests_are_valid(tmp_path: Path) -> None:
     for plain in (tiny.pretraining_recipe(tmp_path), tiny.recognition_recipe(tmp_path)):
         name = write(tmp_path, "a.yaml", dump_yaml(plain))
         assert to_mapping(load_recipe(name))["run"]["steps"] == 6
+
+
+@pytest.mark.parametrize("value", ["mask=-0.1", "mask=2", "mask_random=1.1", "span=0", "span=1000", "max_tokens=0"])
+def test_text_noise_that_cannot_be_is_refused(value: str) -> None:
+    with pytest.raises(RecipeError, match=rf"'text.{value.partition('=')[0]}' cannot be used"):
+        load_recipe("speecht5_tiny_pretrain", (f"text.{value}",))

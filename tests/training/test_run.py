@@ -109,7 +109,7 @@ def test_a_run_leaves_all_that_tells_of_it(finished: Run) -> None:
     data = json.loads((folder / "data.json").read_text())
     assert finished.recipe.speech is not None
     files = [*finished.recipe.speech.train, *finished.recipe.speech.valid]
-    assert {str(path): file_fingerprint(path) for path in files}.items() <= data["files"].items()
+    assert {path: file_fingerprint(Path(path)) for path in files}.items() <= data["files"].items()
     assert data["vocabulary"] == tiny.character_tokenizer().vocabulary.fingerprint()
     assert list_checkpoints(folder / "checkpoints") == [checkpoint_path(folder / "checkpoints", n) for n in (6, 3)]
 
@@ -320,7 +320,7 @@ def test_a_run_without_held_out_data(recognition: Run, tmp_path: Path) -> None:
 
 def test_missing_data_leaves_no_run_behind(recognition: Run, tmp_path: Path) -> None:
     assert recognition.recipe.speech is not None
-    speech = replace(recognition.recipe.speech, train=(tmp_path / "missing.jsonl.gz",))
+    speech = replace(recognition.recipe.speech, train=(str(tmp_path / "missing.jsonl.gz"),))
     with pytest.raises(DataError, match="does not exist"):
         run(replace(recognition.recipe, speech=speech), tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -331,10 +331,31 @@ def test_a_recording_that_is_gone_is_told(recognition: Run, tmp_path: Path) -> N
     assert recognition.recipe.speech is not None
     manifest = tiny.write_corpus(tmp_path / "gone", 4, name="gone")
     (tmp_path / "gone" / "audio" / "gone-002.wav").unlink()
-    recipe = replace(recognition.recipe, speech=replace(recognition.recipe.speech, train=(manifest,)))
+    recipe = replace(recognition.recipe, speech=replace(recognition.recipe.speech, train=(str(manifest),)))
     sentences = []
     for workers in (0, 1):
         with pytest.raises(AudioError, match=r"gone-002\.wav") as caught:
             run(with_run(recipe, loader_workers=workers), tmp_path / f"run-{workers}")
         sentences.append(str(caught.value))
     assert sentences[0] == sentences[1]
+
+
+def test_a_run_does_not_go_on_with_other_data(recognition: Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(recognition.folder, tmp_path / "run")
+    facts = json.loads((folder / "data.json").read_text())
+    first = next(iter(facts["files"]))
+    (folder / "data.json").write_text(json.dumps({**facts, "files": {**facts["files"], first: "another"}}))
+    with pytest.raises(RecipeError, match="the data of this run has changed") as caught:
+        run(recognition.recipe, folder, resume=True)
+    assert first in str(caught.value)
+    (folder / "data.json").write_text("{")
+    with pytest.raises(RecipeError, match="fingerprints of the data cannot be read"):
+        run(recognition.recipe, folder, resume=True)
+
+
+def test_what_a_killed_process_had_begun_is_swept_away(recognition: Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(recognition.folder, tmp_path / "run")
+    (folder / ".model.abcdefgh").mkdir()
+    (folder / "checkpoints" / ".step-00000006.abcdefgh.ckpt").write_bytes(b"half")
+    run(recognition.recipe, folder, resume=True)
+    assert list(folder.rglob(".*")) == []

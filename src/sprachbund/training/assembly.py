@@ -11,6 +11,7 @@ from lhotse import CutSet
 
 from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import from_mapping, merge, to_mapping
+from sprachbund.data.augmentation import Augmenter, build_augmenter, names_speaker
 from sprachbund.data.batch import Micro
 from sprachbund.data.collate import (
     SpeechCollator,
@@ -19,12 +20,13 @@ from sprachbund.data.collate import (
     has_speaker_embedding,
     transcript_of,
 )
-from sprachbund.data.manifest import read_cuts
 from sprachbund.data.masking import SpanMasking
 from sprachbund.data.mixture import Collator
+from sprachbund.data.shar import read_speech
 from sprachbund.data.streams import CutStream, Stream, TextStream
 from sprachbund.data.text_noise import TextInfilling
 from sprachbund.data.units import require_units
+from sprachbund.data.waveforms import refuse_changed_speed
 from sprachbund.errors import CheckpointError, DataError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.config import SpeechT5Config
@@ -90,10 +92,12 @@ def _assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:
         for cut in cuts:
             # Now, and not when the first batch is made.
             require_units(cut, units.fingerprint)
+            refuse_changed_speed(cut)
         _tell_about_speakers(cuts, config.speaker_dim, say)
         streams["speech"] = _cut_stream(cuts, recipe.speech, seed)
-        collators["speech"] = _speech_collator(recipe, config, units)
-        held_out += _held_out_cuts(recipe.speech, collators["speech"], "speech", limit, say)[1]
+        collator = _speech_collator(recipe, config, units)
+        collators["speech"] = replace(collator, augmenter=_augmenter(recipe, cuts, say))
+        held_out += _held_out_cuts(recipe.speech, collator, "speech", limit, say)[1]
     if recipe.text is not None:
         tokens = _text_batch_tokens(recipe)
         streams["text"] = TextStream(_encode(recipe.text.train, recipe.text, tokenizer, say), tokens, seed=seed)
@@ -119,12 +123,14 @@ def _assemble_recognition(recipe: RecognitionRecipe, say: Say) -> Assembly:
         is_normalized=model.config.is_normalized,
     )
     cuts = _read_all(recipe.speech.train, recipe.speech, say)
-    kept = _transcribable(cuts, recipe.speech, tokenizer, say)
+    kept = _transcribable(cuts, recipe.speech, tokenizer, recipe.augmentation.fastest, say)
+    training = replace(collator, augmenter=_augmenter(recipe, kept, say))
     plain = replace(collator, time_masking=None, channel_masking=None)
     held_cuts, held_out = _held_out_cuts(recipe.speech, plain, "transcribed", recipe.run.valid_clips, say)
     objective = Recognition(model, recipe.objective)
-    streams: dict[str, Stream] = {"transcribed": _cut_stream(kept, recipe.speech, recipe.run.seed)}
-    return Assembly(objective, model, tokenizer, streams, {"transcribed": collator}, held_out, held_cuts, facts)
+    stream = _cut_stream(kept, recipe.speech, recipe.run.seed, slowest=recipe.augmentation.slowest)
+    streams: dict[str, Stream] = {"transcribed": stream}
+    return Assembly(objective, model, tokenizer, streams, {"transcribed": training}, held_out, held_cuts, facts)
 
 
 def _model_config(choice: ModelChoice, vocab_size: int, num_units: int, where: str = "model") -> SpeechT5Config:
@@ -158,31 +164,32 @@ def _check_same_vocabulary(tokenizer: TextTokenizer, stored: StoredModel, recipe
         )
 
 
-def _read_all(paths: Sequence[Path], config: SpeechConfig, say: Say) -> CutSet:
-    """The cuts of several manifests, without those too short to give a frame."""
-    cuts = [cut for path in paths for cut in read_cuts(path)]
+def _read_all(sources: Sequence[str], config: SpeechConfig, say: Say) -> CutSet:
+    """The cuts of several manifests or Shars, without those too short to give a frame."""
+    cuts = [cut for source in sources for cut in read_speech(source)]
     shortest = max(config.min_seconds, 400 / SAMPLING_RATE)
     kept = [cut for cut in cuts if cut.duration >= shortest]
     if len(kept) < len(cuts):
         say(f"{len(cuts) - len(kept)} of {len(cuts)} clips are shorter than {shortest} s and are left out.")
     if not kept:
-        raise DataError("no clip is left to use", where=", ".join(map(str, paths)), given=f"{len(cuts)} clips")
+        raise DataError("no clip is left to use", where=", ".join(sources), given=f"{len(cuts)} clips")
     if len({cut.id for cut in kept}) < len(kept):
-        raise DataError(
-            "the manifests share clip ids", where=", ".join(map(str, paths)), mend="Name each manifest once."
-        )
+        raise DataError("the manifests share clip ids", where=", ".join(sources), mend="Name each manifest once.")
     return CutSet.from_cuts(kept)
 
 
-def _transcribable(cuts: CutSet, config: SpeechConfig, tokenizer: TextTokenizer, say: Say) -> CutSet:
-    """Cuts neither too long nor with more text than frames (CTC wants one a token, and one between equal ones)."""
+def _transcribable(cuts: CutSet, config: SpeechConfig, tokenizer: TextTokenizer, fastest: float, say: Say) -> CutSet:
+    """Cuts neither too long nor with more text than frames (CTC wants one a token, and one between equal ones).
+
+    Frames are counted as if each clip were played `fastest` times as fast.
+    """
     kept, long, dense = [], 0, 0
     for cut in cuts:
         tokens = tokenizer.encode(transcript_of(cut))
         needed = len(tokens) + sum(first == second for first, second in itertools.pairwise(tokens))
         if cut.duration > config.max_seconds:
             long += 1
-        elif not tokens or needed > frames_from_samples(round(cut.duration * SAMPLING_RATE)):
+        elif not tokens or needed > frames_from_samples(round(cut.duration * SAMPLING_RATE / fastest)):
             dense += 1
         else:
             kept.append(cut)
@@ -191,14 +198,20 @@ def _transcribable(cuts: CutSet, config: SpeechConfig, tokenizer: TextTokenizer,
     if dense:
         say(f"{dense} clips have no text, or more of it than frames, and are left out.")
     if not kept:
-        raise DataError(
-            "no clip can be trained on", where=", ".join(map(str, config.train)), given=f"{len(cuts)} clips"
-        )
+        raise DataError("no clip can be trained on", where=", ".join(config.train), given=f"{len(cuts)} clips")
     return CutSet.from_cuts(kept)
 
 
-def _cut_stream(cuts: CutSet, config: SpeechConfig, seed: int) -> CutStream:
-    return CutStream(cuts, config.batch_seconds, seed, config.buckets, crop_seconds=config.max_seconds)
+def _cut_stream(cuts: CutSet, config: SpeechConfig, seed: int, slowest: float = 1.0) -> CutStream:
+    # Each clip may be played as slowly as this, and the batch must hold it even so.
+    batch_seconds = config.batch_seconds * slowest
+    return CutStream(cuts, batch_seconds, seed, config.buckets, crop_seconds=config.max_seconds)
+
+
+def _augmenter(recipe: Recipe, cuts: CutSet, say: Say) -> Augmenter | None:
+    if recipe.augmentation.babble and (unnamed := sum(not names_speaker(cut) for cut in cuts)):
+        say(f"{unnamed} clips name no speaker: for babble, each counts as another's than all the rest.")
+    return build_augmenter(recipe.augmentation, list(cuts), recipe.run.seed)
 
 
 def _held_out_cuts(

@@ -12,9 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 
 from sprachbund.data.mixture import Step
+from sprachbund.files import write_atomically
 from sprachbund.training.checkpointing import AtomicCheckpointIO, checkpoint_path, list_checkpoints
 from sprachbund.training.data import TrainingData
+from sprachbund.training.distributed import process_rank, sum_over_processes
 from sprachbund.training.figures import flat
+from sprachbund.training.interruption import Interrupted
 from sprachbund.training.module import TrainingModule
 
 METRICS = "metrics.jsonl"
@@ -22,7 +25,7 @@ SAMPLE_RATE = 16000
 
 
 class RunLog(Callback):
-    """One JSON object a line in metrics.jsonl, and the same figures for TensorBoard."""
+    """One JSON object a line in metrics.jsonl, and the same figures for TensorBoard, by the first process."""
 
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder, every
@@ -33,10 +36,12 @@ class RunLog(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop log lines of steps that a resumed run is about to make again."""
         path = self.folder / METRICS
-        if path.exists():
-            kept = [line for line in path.read_text("utf-8").splitlines() if _step_of(line) <= trainer.global_step]
-            path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-        self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=trainer.global_step or None)
+        if process_rank() == 0:
+            if path.exists():
+                kept = [line for line in path.read_text("utf-8").splitlines() if _step_of(line) <= trainer.global_step]
+                with write_atomically(path, "w") as handle:
+                    handle.write("".join(f"{line}\n" for line in kept))
+            self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=trainer.global_step or None)
         self._started = time.perf_counter()
 
     def on_train_batch_end(
@@ -52,8 +57,10 @@ class RunLog(Callback):
         self._seconds += sum(float(length.sum()) for length in lengths) / SAMPLE_RATE
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             elapsed = time.perf_counter() - self._started
+            seconds = sum_over_processes({"seconds": self._seconds})["seconds"]
+            _module(pl_module).figures.collect()
             figures = _module(pl_module).figures.read()
-            figures["audio_seconds_per_second"] = self._seconds / elapsed
+            figures["audio_seconds_per_second"] = seconds / elapsed
             self.write("train", trainer.global_step, figures)
             self._seconds, self._started = 0.0, time.perf_counter()
 
@@ -67,6 +74,8 @@ class RunLog(Callback):
 
     def write(self, split: str, step: int, figures: dict[str, float]) -> None:
         """Append one line."""
+        if process_rank() != 0:
+            return
         line = {"step": step, "split": split, **flat(figures)}
         with (self.folder / METRICS).open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(line) + "\n")
@@ -103,18 +112,35 @@ class ProgressBar(Callback):
 
 
 class Checkpoints(Callback):
-    """A checkpoint every so many steps and at the end; the newest few are kept."""
+    """A checkpoint every so many steps, at the end, and when the run is told to stop; the newest few are kept."""
 
     def __init__(self, folder: Path, every: int, keep: int) -> None:
         self.folder, self.every, self.keep = folder, every, keep
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From now on a Ctrl-C waits for the end of a step."""
+        _module(pl_module).interruption.watch()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Step, batch_idx: int
     ) -> None:
-        """Note the consumed batches, then save if it is time."""
+        """Note the consumed batches, then save if it is time.
+
+        Raises:
+            Interrupted: the run was told to stop, and what it has done is saved.
+        """
         _data(trainer).consumed(batch)
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
-            trainer.save_checkpoint(checkpoint_path(self.folder, trainer.global_step))
+        is_last = trainer.global_step == trainer.max_steps
+        told = _module(pl_module).interruption.agree(pl_module.device)
+        if trainer.global_step % self.every == 0 or is_last or told:
+            self._save(trainer)
+        if told and not is_last:
+            raise Interrupted(told, trainer.global_step)
+
+    def _save(self, trainer: Trainer) -> None:
+        # All processes take part, and the first one writes.
+        trainer.save_checkpoint(checkpoint_path(self.folder, trainer.global_step))
+        if process_rank() == 0:
             for old in list_checkpoints(self.folder)[self.keep :]:
                 AtomicCheckpointIO().remove_checkpoint(old)
 
@@ -132,8 +158,12 @@ class Validation(Callback):
         self.run_log.pause()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write one line and say it."""
-        figures = _module(pl_module).validation.read()
+        """Write one line and say it, unless the run was told to stop and left clips out."""
+        module = _module(pl_module)
+        module.validation.collect()
+        figures = module.validation.read()
+        if module.interruption.agreed:
+            return
         samples = ""
         if self.inspect is not None:
             more, samples = self.inspect()

@@ -7,9 +7,14 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from sprachbund.data.batch import Micro
+from sprachbund.data.batch import Batch, Micro
 from sprachbund.data.mixture import Collator, Mixture, Step, loader
 from sprachbund.data.streams import Cursor, Stream
+from sprachbund.training.distributed import Processes
+
+
+class Filler(dict[str, Batch]):
+    """A held-out micro-batch that counts in another process; it only keeps this one in step with the others."""
 
 
 class TrainingData(LightningDataModule):
@@ -19,8 +24,9 @@ class TrainingData(LightningDataModule):
         streams: training streams by name.
         collators: by the same names.
         held_out: collated micro-batches to validate on.
-        accumulate: micro-batches of a step.
+        accumulate: micro-batches of a step, of all processes together.
         loader_workers: processes that collate; 0 collates in the training process.
+        processes: that train; this one takes its share of the micro-batches.
     """
 
     def __init__(
@@ -31,10 +37,12 @@ class TrainingData(LightningDataModule):
         *,
         accumulate: int,
         loader_workers: int,
+        processes: Processes | None = None,
     ) -> None:
         super().__init__()
         self.streams, self.collators, self.held_out = streams, collators, held_out
         self.accumulate, self.loader_workers = accumulate, loader_workers
+        self.processes = processes or Processes()
         self.next_step = 0
         self.cursors: dict[str, Cursor] = {}
 
@@ -48,20 +56,24 @@ class TrainingData(LightningDataModule):
             self.streams,
             self.collators,
             accumulate=self.accumulate,
+            share=(self.processes.rank, self.processes.count),
             first_step=self.next_step,
             cursors=self.cursors,
         )
         return loader(mixture, self.loader_workers)
 
     def val_dataloader(self) -> DataLoader[Micro]:
-        """The held-out micro-batches."""
-        return DataLoader(list(self.held_out), batch_size=None)  # type: ignore[arg-type]
+        """This process's share of the held-out micro-batches, equally many in every process."""
+        share: list[Micro] = list(self.held_out[self.processes.rank :: self.processes.count])
+        if len(share) < -(-len(self.held_out) // self.processes.count):
+            share.append(Filler(self.held_out[0]))
+        return DataLoader(share, batch_size=None)  # type: ignore[arg-type]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Steps and held-out micro-batches move themselves."""
         if isinstance(batch, Step):
             return batch.to(device)
-        return {name: part.to(device) for name, part in batch.items()}
+        return type(batch)({name: part.to(device) for name, part in batch.items()})
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values for the checkpoint."""

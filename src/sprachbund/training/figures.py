@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from sprachbund.objectives.loss import Loss
 from sprachbund.shapes import Tensor
+from sprachbund.training.distributed import gather, process_rank
 
 
 class Figures:
     """Sums and counts by name; a value that is set replaces the one before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         self._sums: dict[str, float] = {}
         self._counts: dict[str, float] = {}
         self._latest: dict[str, float] = {}
         self._weights: dict[str, float] = {}
+        if state is not None:
+            self._include(state)
 
     def add(self, loss: Loss) -> None:
         """Add the terms of a loss, as ``loss/NAME``, and its figures."""
@@ -32,6 +36,23 @@ class Figures:
     def set(self, **values: float | Tensor) -> None:
         """Figures of which the latest value stands."""
         self._latest.update({name: float(value) for name, value in values.items()})
+
+    def collect(self) -> None:
+        """Move what all processes have added into the first one; every process must ask."""
+        states = gather(self.state())
+        self.__init__()  # type: ignore[misc]
+        for state in states if process_rank() == 0 else ():
+            self._include(state)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, which make the same figures again."""
+        return {"sums": self._sums, "counts": self._counts, "latest": self._latest, "weights": self._weights}
+
+    def _include(self, state: Mapping[str, Any]) -> None:
+        for name, total in state["sums"].items():
+            self.add_mean(name, total, state["counts"][name])
+        self._latest.update(state["latest"])
+        self._weights.update(state["weights"])
 
     def read(self) -> dict[str, float]:
         """Every figure; ``loss`` is the weighted sum of its terms. Begins anew."""

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sprachbund.data.collate import transcript_of
-from sprachbund.data.units import read_waveform
+from sprachbund.data.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.tokens.text import TextTokenizer
+from sprachbund.training.distributed import process_rank
+from sprachbund.training.sharding import is_sharded, whole_tensors
 
 
 class RecognitionInspector:
@@ -25,12 +27,13 @@ class RecognitionInspector:
         self.model, self.tokenizer, self.cuts, self.num_shown = model, tokenizer, cuts, num_shown
 
     def __call__(self) -> tuple[dict[str, float], str]:
-        """Figures, and a few lines to read."""
-        was_training = self.model.training
-        transcripts = Recognizer(self.model, self.tokenizer).transcribe_waveforms(
-            [read_waveform(cut) for cut in self.cuts]
-        )
-        self.model.train(was_training)
+        """Figures, and a few lines to read; nothing of both in other processes than the first, but all must ask."""
+        model = _whole_model(self.model)
+        if process_rank() != 0:
+            return {}, ""
+        was_training = model.training
+        transcripts = Recognizer(model, self.tokenizer).transcribe_waveforms([read_waveform(cut) for cut in self.cuts])
+        model.train(was_training)
         references = [transcript_of(cut) for cut in self.cuts]
         hypotheses = [transcript.text for transcript in transcripts]
         pairs = list(zip(references, hypotheses, strict=True))
@@ -46,6 +49,18 @@ class RecognitionInspector:
         ]
         figures = {"wer": _rate(words), "cer": _rate(characters), "blank_rate": blanks / max(frames, 1)}
         return figures, "\n".join(shown)
+
+
+def _whole_model(model: SpeechT5) -> SpeechT5:
+    """The model; a copy of it where it lies in parts, which only training can gather layer by layer."""
+    if not is_sharded(model):
+        return model
+    weights = whole_tensors(model.state_dict(), keep=process_rank() == 0)
+    if process_rank() != 0:
+        return model
+    copy = SpeechT5(model.config).to(next(model.parameters()).device)
+    copy.load_state_dict(weights)
+    return copy
 
 
 def _rate(counts: Sequence[ErrorCounts]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 
@@ -52,9 +53,11 @@ class Adam(Optimizer):
 
     def _update(self, group: dict[str, Any], parameters: list[torch.Tensor], count: int) -> None:
         beta1, beta2 = group["betas"]
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        means = [self.state[parameter]["mean"] for parameter in parameters]
-        squares = [self.state[parameter]["square"] for parameter in parameters]
+        entries = [self.state[parameter] for parameter in parameters]
+        gradients = [_own_part(parameter.grad) for parameter in parameters if parameter.grad is not None]
+        means = [_own_part(entry["mean"]) for entry in entries]
+        squares = [_own_part(entry["square"]) for entry in entries]
+        parameters = [_own_part(parameter) for parameter in parameters]
         torch._foreach_lerp_(means, gradients, 1 - beta1)
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
@@ -64,5 +67,10 @@ class Adam(Optimizer):
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         size = group["lr"] * math.sqrt(1 - beta2**count) / (1 - beta1**count)
         torch._foreach_addcdiv_(parameters, means, denominators, value=-size)
-        for parameter in parameters:
-            self.state[parameter]["step"] = count
+        for entry in entries:
+            entry["step"] = count
+
+
+def _own_part(tensor: torch.Tensor) -> torch.Tensor:
+    """Every number is updated alone, so a process updates its part of a sharded tensor as it would the whole."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

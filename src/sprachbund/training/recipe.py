@@ -7,13 +7,34 @@ seconds of speech or tokens of text; paths are relative to the folder the comman
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from sprachbund.config import Plain, apply_overrides, from_mapping, merge, nearest, parse_yaml, read_yaml
+from pydantic import Field
+
+from sprachbund.config import (
+    Few,
+    NotNegative,
+    Plain,
+    Positive,
+    Probability,
+    Size,
+    apply_overrides,
+    from_mapping,
+    merge,
+    nearest,
+    parse_yaml,
+    read_yaml,
+)
+from sprachbund.data.augmentation import AugmentationConfig
 from sprachbund.errors import RecipeError
+from sprachbund.files import is_file
 from sprachbund.objectives.joint_pretraining import JointPretrainingConfig
 from sprachbund.objectives.recognition import RecognitionConfig
+from sprachbund.training.compute import ComputeConfig
 from sprachbund.training.schedules import ScheduleConfig, learning_rate
+
+Memory = Annotated[float, Field(ge=0, lt=1)]  # of a running mean: the share of the past
+MeanSpan = Annotated[float, Field(ge=0.1, le=64)]  # below, spans hardly ever hold a word; above, they hold whole lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +50,10 @@ class OptimizationConfig:
     """Adam, its schedule and the clipping of gradients."""
 
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    betas: tuple[float, float] = (0.9, 0.98)
-    epsilon: float = 1e-6
-    weight_decay: float = 0.01
-    clip_norm: float = 5.0  # 0 leaves gradients as they are
+    betas: tuple[Memory, Memory] = (0.9, 0.98)
+    epsilon: Positive = 1e-6
+    weight_decay: NotNegative = 0.01
+    clip_norm: NotNegative = 5.0  # 0 leaves gradients as they are
 
     def __post_init__(self) -> None:
         # Phases that are longer than the schedule are told now, not when data and model stand ready.
@@ -41,14 +62,15 @@ class OptimizationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechConfig:
-    """Recordings to train on and to validate on."""
+    """Recordings to train on and to validate on: manifests, Shar folders, or http(s) addresses of Shar."""
 
-    train: tuple[Path, ...]
-    valid: tuple[Path, ...] = ()
+    # Not paths, which would make one slash of the two in an address.
+    train: tuple[str, ...]
+    valid: tuple[str, ...] = ()
     batch_seconds: float = 87.5  # of one micro-batch, padding included
     max_seconds: float = 15.6  # pre-training crops longer clips, fine-tuning leaves them out and says how many
-    min_seconds: float = 0.2
-    buckets: int = 10
+    min_seconds: NotNegative = 0.2
+    buckets: Few = 10
 
     def __post_init__(self) -> None:
         if self.batch_seconds <= 0 or self.max_seconds <= 0 or self.buckets < 1:
@@ -61,22 +83,22 @@ class TextConfig:
 
     train: tuple[Path, ...]
     valid: tuple[Path, ...] = ()
-    tokens_per_sample: float = 0.0086  # text tokens of a micro-batch for each audio sample of a speech one
-    max_tokens: int = 450
-    mask: float = 0.3  # share of words masked
-    mask_random: float = 0.1  # share of masked words replaced by a random token
-    span: float = 3.5  # Poisson mean of the masked spans, in words
+    tokens_per_sample: Positive = 0.0086  # text tokens of a micro-batch for each audio sample of a speech one
+    max_tokens: Size = 450
+    mask: Probability = 0.3  # share of words masked
+    mask_random: Probability = 0.1  # share of masked words replaced by a random token
+    span: MeanSpan = 3.5  # Poisson mean of the masked spans, in words
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskingConfig:
     """Span masks over frames and channels, by the probability that a position is in one."""
 
-    time: float = 0.8
-    time_length: int = 10
-    channel: float = 0.0
-    channel_length: int = 64
-    codebook: float = 0.1  # share of the states that are replaced by their codes, pre-training only
+    time: Probability = 0.8
+    time_length: Size = 10
+    channel: Probability = 0.0
+    channel_length: Size = 64
+    codebook: Probability = 0.1  # share of the states that are replaced by their codes, pre-training only
     equal_counts: bool = True  # as published: every row is thinned to the fewest masked frames of its batch
 
 
@@ -86,14 +108,15 @@ class RunConfig:
 
     seed: int = 1
     steps: int = 80000
-    accumulate: int = 1  # micro-batches of an optimizer step
+    accumulate: Size = 1  # micro-batches of an optimizer step, of all processes together
     log_every: int = 20
     validate_every: int = 1000
     checkpoint_every: int = 1000
     keep_checkpoints: int = 2
     valid_clips: int = 200  # at most this many held-out clips and lines are used during training
-    loader_workers: int = 1
-    threads: int = 0  # of tensor arithmetic; 0 takes what the machine offers
+    loader_workers: Few = 1
+    threads: Few = 0  # of tensor arithmetic; 0 takes what the machine offers
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"  # several processes hold copies (ddp, auto) or parts (fsdp)
 
     def __post_init__(self) -> None:
         if min(self.steps, self.accumulate, self.log_every, self.validate_every, self.checkpoint_every) < 1:
@@ -115,13 +138,22 @@ class PretrainingRecipe:
     speech: SpeechConfig | None
     text: TextConfig | None
     masking: MaskingConfig = field(default_factory=MaskingConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     objective: JointPretrainingConfig = field(default_factory=JointPretrainingConfig)
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
         if self.speech is None and self.text is None:
             raise ValueError("speech and text are both null: nothing is left to train on")
+        if self.augmentation.speed is not None:
+            raise ValueError(
+                "augmentation.speed changes lengths, which units do not follow: save the faster and slower clips as "
+                "audio files, label those, and leave it out"
+            )
+        if self.speech is None and self.augmentation.is_on:
+            raise ValueError("without speech there is nothing to augment: leave augmentation out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +166,10 @@ class RecognitionRecipe:
     tokenizer: Path | None = None  # null takes the one of `init`
     speech: SpeechConfig
     masking: MaskingConfig = field(default_factory=lambda: MaskingConfig(time=0.75, channel=0.5))
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     objective: RecognitionConfig = field(default_factory=RecognitionConfig)
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
@@ -180,7 +214,7 @@ def _resolve(name: str, seen: tuple[str, ...]) -> Plain:
 
 
 def _read(name: str) -> Plain:
-    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+    if name.endswith((".yaml", ".yml")) or is_file(Path(name)):
         return read_yaml(Path(name))
     if name not in shipped_recipes():
         raise RecipeError("no such recipe", given=name, mend=nearest(name, shipped_recipes()))

@@ -11,6 +11,7 @@ import json
 import logging
 import platform
 import shutil
+import signal
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,25 +23,39 @@ from rich.console import Console
 
 from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import dump_yaml, from_mapping, read_yaml, to_mapping
-from sprachbund.data.fingerprint import file_fingerprint
+from sprachbund.data.shar import is_shar, speech_fingerprint
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.files import write_atomically
 from sprachbund.training.assembly import Assembly, assemble
 from sprachbund.training.callbacks import Checkpoints, ProgressBar, RunLog, Validation
 from sprachbund.training.card import model_card
-from sprachbund.training.checkpointing import AtomicCheckpointIO, list_checkpoints, newest_sound_checkpoint
+from sprachbund.training.checkpointing import (
+    AtomicCheckpointIO,
+    list_checkpoints,
+    newest_sound_checkpoint,
+    remove_unfinished,
+)
+from sprachbund.training.compute import prepare
 from sprachbund.training.data import TrainingData
+from sprachbund.training.distributed import Processes, check_share, launched_processes, strategy_of
 from sprachbund.training.inspection import RecognitionInspector
+from sprachbund.training.interruption import Interrupted
 from sprachbund.training.memory import keep_freed_memory
 from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import Recipe, RecognitionRecipe
+from sprachbund.training.sharding import check_shardable
 
-CHECKPOINTS, MODEL, RECIPE = "checkpoints", "model", "recipe.yaml"
+CHECKPOINTS, MODEL, RECIPE, DATA = "checkpoints", "model", "recipe.yaml", "data.json"
+# What a resumed run may change: the length of the run, how it is watched, and what does not change its numbers.
+FREE = ("steps", "log_every", "validate_every", "checkpoint_every", "keep_checkpoints", "loader_workers", "strategy")
 PACKAGES = ("sprachbund", "torch", "lightning", "lhotse", "numpy", "soundfile", "soxr", "scikit-learn", "sentencepiece")
 
 
 def train(recipe: Recipe, folder: Path, *, resume: bool = False, console: Console | None = None) -> Path:
     """Train what a recipe describes and return the model folder.
+
+    Processes that torchrun or srun has started train together. A Ctrl-C or SIGTERM ends the run after the step at
+    work, with a checkpoint; a second one ends it at once.
 
     Args:
         recipe: every choice.
@@ -51,42 +66,52 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, console: Consol
     Raises:
         RecipeError: the folder holds a run already, or one of another recipe.
         SprachbundError: data or weights cannot be used.
+        KeyboardInterrupt: a Ctrl-C has stopped the run.
+        SystemExit: with code 143, SIGTERM has stopped the run.
     """
-    console = console or Console(stderr=True)
-    start = _prepare(recipe, folder, resume, console)
+    processes = launched_processes()
+    check_share(recipe.run.accumulate, processes)
+    console = (console or Console(stderr=True)) if processes.is_first else Console(quiet=True)
+    start = _prepare(recipe, folder, resume, processes, console)
     if not torch.cuda.is_available():
         keep_freed_memory()
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     assembly = assemble(recipe, lambda sentence: console.print(sentence, highlight=False, markup=False))
-    _describe(recipe, assembly, folder)
-    module = TrainingModule(assembly.objective, recipe.optimization, recipe.run.seed)
+    if processes.count > 1 and recipe.run.strategy == "fsdp":
+        check_shardable(assembly.model)
+    if processes.is_first:
+        _describe(recipe, assembly, folder)
+    prepare(assembly.model, recipe.compute)
+    module = TrainingModule(assembly.objective, recipe.optimization, recipe.run.seed, recipe.compute.precision)
     data = TrainingData(
         assembly.streams,
         assembly.collators,
         assembly.held_out,
         accumulate=recipe.run.accumulate,
         loader_workers=recipe.run.loader_workers,
+        processes=processes,
     )
-    _fit(_trainer(recipe, assembly, folder, console), module, data, start)
+    _fit(_trainer(recipe, assembly, folder, processes, console), module, data, start, console)
     model = folder / MODEL
-    save_model(model, _stored(recipe, assembly))
+    if processes.is_first:
+        save_model(model, _stored(recipe, assembly, module.weights))
     return model
 
 
-def _prepare(recipe: Recipe, folder: Path, resume: bool, console: Console) -> Path | None:
+def _prepare(recipe: Recipe, folder: Path, resume: bool, processes: Processes, console: Console) -> Path | None:
     """The checkpoint to start from, if any; refuses to mix two runs in one folder."""
     checkpoints = list_checkpoints(folder / CHECKPOINTS)
-    if not resume:
-        if checkpoints:
-            mend = "Add --resume to go on with it, or give another --out."
-            raise RecipeError("this folder holds a run already", where=folder, mend=mend)
-        for name in ("metrics.jsonl", "tensorboard"):
-            path = folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        return None
+    if checkpoints and not resume:
+        mend = "Add --resume to go on with it, or give another --out."
+        raise RecipeError("this folder holds a run already", where=folder, mend=mend)
     if checkpoints:
         _check_same_recipe(recipe, folder)
+        _check_same_data(recipe, folder)
+    if processes.is_first:
+        _clean(folder, all_but_checkpoints=not resume)
+    if not resume:
+        return None
     start = newest_sound_checkpoint(
         folder / CHECKPOINTS, lambda told: console.print(told, highlight=False, markup=False)
     )
@@ -102,7 +127,7 @@ def _check_same_recipe(recipe: Recipe, folder: Path) -> None:
     old = from_mapping(type(recipe), read_yaml(folder / RECIPE), folder / RECIPE)
     ours, theirs = to_mapping(recipe), to_mapping(old)
     for mapping in (ours, theirs):
-        for key in ("steps", "log_every", "validate_every", "checkpoint_every", "keep_checkpoints", "loader_workers"):
+        for key in FREE:
             mapping["run"].pop(key)
     different = [key for key in ours if ours[key] != theirs[key]]
     if different:
@@ -114,12 +139,40 @@ def _check_same_recipe(recipe: Recipe, folder: Path) -> None:
         )
 
 
+def _check_same_data(recipe: Recipe, folder: Path) -> None:
+    """The place in a stream means nothing in other data."""
+    if not (folder / DATA).is_file():
+        return
+    try:
+        old = dict(json.loads((folder / DATA).read_text("utf-8"))["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecipeError("the fingerprints of the data cannot be read", where=folder / DATA, given=error) from None
+    changed = [path for path, found in _fingerprints(recipe).items() if old.get(path) != found]
+    if changed:
+        raise RecipeError(
+            "the data of this run has changed since it began",
+            where=folder,
+            given=", ".join(changed),
+            mend="Put the files back as they were, or start another run from the weights of this one.",
+        )
+
+
+def _clean(folder: Path, *, all_but_checkpoints: bool) -> None:
+    """Delete what a killed process had begun to write, and for a new run what an old one left."""
+    remove_unfinished(folder / CHECKPOINTS)
+    for path in folder.glob(f".{MODEL}.*"):
+        shutil.rmtree(path)
+    for name in ("metrics.jsonl", "tensorboard") if all_but_checkpoints else ():
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 def _describe(recipe: Recipe, assembly: Assembly, folder: Path) -> None:
     """Write the resolved recipe, the environment and the fingerprint of the data beside the weights."""
     documents = {
         RECIPE: dump_yaml(to_mapping(recipe)),
         "environment.json": json.dumps(environment(), indent=1) + "\n",
-        "data.json": json.dumps(_data_facts(recipe, assembly), indent=1) + "\n",
+        DATA: json.dumps(_data_facts(recipe, assembly), indent=1) + "\n",
     }
     for name, text in documents.items():
         with write_atomically(folder / name, "w") as handle:
@@ -142,18 +195,24 @@ def environment() -> dict[str, Any]:
     }
 
 
+def _fingerprints(recipe: Recipe) -> dict[str, str]:
+    """Of the files and Shars that the recipe names; one that is missing is told when it is read."""
+    parts = (recipe.speech, getattr(recipe, "text", None))
+    sources = [source for part in parts if part for source in (*part.train, *part.valid)]
+    choices = (recipe.augmentation.noise, recipe.augmentation.reverberation)
+    sources += [path for choice in choices if choice for path in choice.manifests]
+    return {str(source): speech_fingerprint(source) for source in sources if is_shar(source) or Path(source).is_file()}
+
+
 def _data_facts(recipe: Recipe, assembly: Assembly) -> dict[str, Any]:
-    paths = [
-        path for part in (recipe.speech, getattr(recipe, "text", None)) if part for path in (*part.train, *part.valid)
-    ]
     return {
-        "files": {str(path): file_fingerprint(path) for path in paths},
+        "files": _fingerprints(recipe),
         "vocabulary": assembly.tokenizer.vocabulary.fingerprint(),
         **assembly.facts,
     }
 
 
-def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, console: Console) -> Trainer:
+def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, processes: Processes, console: Console) -> Trainer:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     run, log = recipe.run, RunLog(folder, recipe.run.log_every)
@@ -166,11 +225,14 @@ def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, console: Console)
     callbacks.append(ProgressBar(console))
     return Trainer(
         accelerator="auto",
-        devices=1,
+        devices=processes.per_machine,
+        num_nodes=processes.machines,
+        strategy=strategy_of(run.strategy, processes),
+        use_distributed_sampler=False,
         max_steps=run.steps,
         max_epochs=-1,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), processes.environment()],
         logger=False,
         default_root_dir=str(folder),
         enable_checkpointing=False,
@@ -183,22 +245,32 @@ def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, console: Console)
     )
 
 
-def _fit(trainer: Trainer, module: TrainingModule, data: TrainingData, start: Path | None) -> None:
+def _fit(trainer: Trainer, module: TrainingModule, data: TrainingData, start: Path | None, console: Console) -> None:
     with warnings.catch_warnings():
         # Lightning's advice on numbers of workers; recipes choose them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+        # Of sharded layers whose output is a view: nothing here is changed in place.
+        warnings.filterwarnings("ignore", message=".*returned a view tensor.*")
         # Lightning's own use of what PyTorch has renamed.
         warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
-        trainer.fit(module, datamodule=data, ckpt_path=None if start is None else str(start))
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=None if start is None else str(start))
+        except Interrupted as stop:
+            if stop.signal == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            console.print(f"{stop}; what was done is saved, and --resume goes on from there.", highlight=False)
+            raise SystemExit(128 + stop.signal) from None
+        finally:
+            module.interruption.rest()
 
 
-def _stored(recipe: Recipe, assembly: Assembly) -> StoredModel:
+def _stored(recipe: Recipe, assembly: Assembly, weights: dict[str, Any]) -> StoredModel:
     facts = {**assembly.facts, "steps": recipe.run.steps}
     return StoredModel(
         kind="speecht5",
         config=to_mapping(assembly.model.config),
-        weights=assembly.model.state_dict(),
+        weights=weights,
         tokenizer=assembly.tokenizer,
         facts=facts,
         card=model_card(facts, recipe),
