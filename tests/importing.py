@@ -11,7 +11,7 @@ import tiny
 from sprachbund.data.importers.manifests import Report
 from sprachbund.data.importers.registry import import_corpus
 from sprachbund.data.importers.utterances import Note, Request
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import SprachbundError
 from sprachbund.signal.audio import write_audio
 

@@ -13,7 +13,7 @@ from lhotse.audio import AudioSource
 
 from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import to_mapping
-from sprachbund.data.manifest import write_cuts
+from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.data.units import attach_units
 from sprachbund.models.speecht5.config import SpeechT5Config, waveform_layers
 from sprachbund.models.speecht5.model import SpeechT5

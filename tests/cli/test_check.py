@@ -11,7 +11,7 @@ from lhotse.utils import fastcopy
 
 import tiny
 from commands import Outcome, assert_refused, fingerprints, run_command
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 
 
 @pytest.fixture

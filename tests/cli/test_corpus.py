@@ -11,7 +11,7 @@ from sprachbund.cli.corpus import app
 from sprachbund.data.corpora import registry
 from sprachbund.data.corpora.layout import Clip, Origin, Prepared, begin_corpus, find_prepared, finish_speech
 from sprachbund.data.corpora.packages import STEEL_SKY
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 
 

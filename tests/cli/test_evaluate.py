@@ -4,7 +4,7 @@ import pytest
 
 import tiny
 from commands import assert_refused, fingerprints, run_command
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.decoding.recognizer import DecodingConfig
 from sprachbund.evaluation.evaluate import load_evaluation
 from sprachbund.serving.load import load

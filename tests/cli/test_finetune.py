@@ -10,7 +10,7 @@ import tiny
 from commands import Outcome, assert_refused, fingerprints, run_command
 from sprachbund.checkpoints.store import load_model
 from sprachbund.config import dump_yaml
-from sprachbund.data.collate import TranscribedCollator
+from sprachbund.data.batches.collate import TranscribedCollator
 from sprachbund.training.checkpointing import list_checkpoints
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 import tiny
 from sprachbund.cli.tokens import app
 from sprachbund.data.exporters.registry import export_corpus
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.data.units import load_units
 from sprachbund.errors import DataError, RecipeError, SprachbundError, VocabularyError
 from sprachbund.signal.audio import write_audio

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
-from sprachbund.data.batch import Batch
-from sprachbund.data.collate import SpeechCollator, TextCollator
-from sprachbund.data.manifest import read_cuts
-from sprachbund.data.masking import SpanMasking
+from sprachbund.data.batches.batch import Batch
+from sprachbund.data.batches.collate import SpeechCollator, TextCollator
+from sprachbund.data.batches.masking import SpanMasking
+from sprachbund.data.batches.text_noise import TextInfilling
 from sprachbund.data.mixture import Collator, Mixture, Step, loader
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.data.streams import Cursor, CutStream, Stream, TextStream
-from sprachbund.data.text_noise import TextInfilling
 
 STEPS = 7  # more than one pass over either stream
 

@@ -8,9 +8,9 @@ from lhotse import CutSet, MonoCut, Recording
 from lhotse.audio import AudioSource
 from threadpoolctl import threadpool_limits
 
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import Shard, attach_units, fewest_labels, find_units, fit_units, load_units
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import AudioError, DataError, RecipeError, VocabularyError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.shapes import Array

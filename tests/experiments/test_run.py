@@ -11,7 +11,7 @@ from rich.console import Console
 
 import tiny
 from sprachbund.config import dump_yaml
-from sprachbund.data.manifest import write_cuts
+from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.experiments.findings import collect_findings
 from sprachbund.experiments.places import Places
 from sprachbund.experiments.plan import PLANS

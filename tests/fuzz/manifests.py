@@ -18,11 +18,11 @@ import tiny
 from fuzz.kind import Kind, each, pick
 from fuzz.mutations import damage_bytes, damage_json, write_json
 from sprachbund.cli.info import describe
-from sprachbund.data.collate import has_speaker_embedding, speaker_embedding, transcript_of
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.batches.collate import has_speaker_embedding, speaker_embedding, transcript_of
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.streams import CutStream
 from sprachbund.data.units import FINGERPRINT_FIELD, load_units
-from sprachbund.data.waveforms import read_waveform
 
 MEBI = 1 << 20
 

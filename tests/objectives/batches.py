@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.speecht5.sizes import NUM_UNITS, SPEAKER_DIM, VOCAB_SIZE, build
-from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.model import SpeechT5
 

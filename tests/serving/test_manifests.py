@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 import tiny
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.decoding.recognizer import DecodingConfig, Recognizer
 from sprachbund.errors import AudioError, DataError
 from sprachbund.serving.manifests import decode_cuts

@@ -6,9 +6,9 @@ import torch
 
 import tiny
 from sprachbund.config import from_mapping, merge
-from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
-from sprachbund.data.collate import SpeechCollator, TextCollator, TranscribedCollator
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.collate import SpeechCollator, TextCollator, TranscribedCollator
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.data.streams import CutStream, TextStream
 from sprachbund.errors import CheckpointError, DataError, RecipeError, VocabularyError
 from sprachbund.objectives.joint_pretraining import JointPretraining

@@ -8,8 +8,8 @@ import torch
 
 import tiny
 from sprachbund.config import from_mapping
-from sprachbund.data.augmentation import AugmentationConfig
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.batches.augmentation import AugmentationConfig
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import DataError, RecipeError
 from sprachbund.training.assembly import Assembly, assemble
 from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe, load_recipe

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sprachbund.data.batch import Batch, TextBatch
+from sprachbund.data.batches.batch import Batch, TextBatch
 from sprachbund.data.mixture import Step
 from sprachbund.data.streams import Cursor, Plan, TextStream
 from sprachbund.training.data import Filler, TrainingData

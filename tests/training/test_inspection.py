@@ -5,8 +5,8 @@ import torch
 from lhotse.cut import Cut
 
 import tiny
-from sprachbund.data.collate import transcript_of
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.batches.collate import transcript_of
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.evaluate import evaluate
 from sprachbund.models.speecht5.model import SpeechT5

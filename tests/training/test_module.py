@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from objectives.batches import quiet_model, rows_of, speech_batch, text_batch, transcribed_batch
-from sprachbund.data.batch import Batch
+from sprachbund.data.batches.batch import Batch
 from sprachbund.data.mixture import Step
 from sprachbund.objectives.joint_pretraining import JointPretraining, JointPretrainingConfig
 from sprachbund.objectives.recognition import Recognition, RecognitionConfig

@@ -21,7 +21,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder to write the figures and the clips to.")] = None,
 ) -> None:
     """Word and character error rates with 95 % bootstrap intervals over the clips."""
-    from sprachbund.data.shar import read_speech
+    from sprachbund.data.storage.shar import read_speech
     from sprachbund.evaluation.evaluate import evaluate as score
     from sprachbund.evaluation.evaluate import save_evaluation, summarize
     from sprachbund.serving.load import load

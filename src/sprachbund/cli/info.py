@@ -70,7 +70,7 @@ def _describe_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _describe_manifest(path: Path) -> dict[str, Any]:
-    from sprachbund.data.manifest import read_cuts
+    from sprachbund.data.storage.manifest import read_cuts
 
     cuts = list(read_cuts(path))
     texts = [supervision.text for cut in cuts for supervision in cut.supervisions if supervision.text]

@@ -45,7 +45,7 @@ def fit_units(
     """Fit k-means units on the MFCC of speech."""
     from lhotse import CutSet
 
-    from sprachbund.data.shar import read_speech
+    from sprachbund.data.storage.shar import read_speech
     from sprachbund.data.units import fit_units as fit
 
     cuts = CutSet.from_cuts([cut for manifest in manifests for cut in read_speech(manifest)])
@@ -72,7 +72,7 @@ def label(
     Shards may run at the same time. The one that finds all units stored writes the manifest; so does the same command
     without --shard, once the arrays of all shards are in one folder.
     """
-    from sprachbund.data.manifest import read_cuts, write_cuts
+    from sprachbund.data.storage.manifest import read_cuts, write_cuts
     from sprachbund.data.units import Shard, attach_units, find_units
     from sprachbund.tokens.units import UnitModel
 
@@ -118,7 +118,7 @@ def train_text(
 def _read_texts(source: Path) -> Iterator[str]:
     """The transcripts of a manifest, or the lines of a text file."""
     if source.name.endswith(MANIFEST_SUFFIXES):
-        from sprachbund.data.manifest import read_cuts
+        from sprachbund.data.storage.manifest import read_cuts
 
         for cut in read_cuts(source):
             yield from (supervision.text for supervision in cut.supervisions if supervision.text)

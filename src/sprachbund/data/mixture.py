@@ -16,7 +16,7 @@ from typing import Any
 from torch import device as Device
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from sprachbund.data.batch import Batch, Micro
+from sprachbund.data.batches.batch import Batch, Micro
 from sprachbund.data.loader_workers import WorkerStart
 from sprachbund.data.streams import Cursor, Plan, Stream, endless
 from sprachbund.errors import SprachbundError

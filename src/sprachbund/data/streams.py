@@ -14,7 +14,7 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from sprachbund.data.masking import row_generator
+from sprachbund.data.batches.masking import row_generator
 from sprachbund.errors import DataError
 from sprachbund.shapes import Array, Int, Shaped
 

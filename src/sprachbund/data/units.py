@@ -22,7 +22,7 @@ from lhotse.utils import fastcopy
 from rich.console import Console
 from rich.progress import track
 
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.workers import in_processes
 from sprachbund.errors import DataError, RecipeError, VocabularyError
 from sprachbund.files import write_atomically

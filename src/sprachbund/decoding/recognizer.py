@@ -15,6 +15,7 @@ from sprachbund.decoding.roles import BeamConfig
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import frames_from_samples, samples_per_frame
 from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.nn.precision import Precision, mixed_precision
 from sprachbund.shapes import Array, Float, Tensor
 from sprachbund.signal.audio import SAMPLING_RATE, read_audio
 from sprachbund.signal.features import normalize_waveform
@@ -38,6 +39,7 @@ class DecodingConfig:
     length_penalty: float = 1.0  # attention only
     tokens_per_second: float = 25.0  # attention only: longest transcript, faster than anyone spells
     batch_seconds: float = 120.0  # recordings decoded side by side, padding included
+    precision: Precision = "float32"  # of the encoder, which takes most of the time
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -99,8 +101,10 @@ class Recognizer:
         return transcripts
 
     def _decode(self, waveforms: Sequence[Float[Array, " _"]], config: DecodingConfig) -> list[Transcript]:
-        encoded = self.model.encode_speech(*self.collate(waveforms))
-        logits = self.model.ctc_logits(encoded)
+        batch, lengths = self.collate(waveforms)
+        with mixed_precision(batch.device, config.precision):
+            encoded = self.model.encode_speech(batch, lengths)
+            logits = self.model.ctc_logits(encoded).float()
         blank = self.tokenizer.vocabulary.blank_id
         blanks = count_blanks(logits, encoded.lengths, blank).tolist()
         hypotheses: list[Hypothesis]

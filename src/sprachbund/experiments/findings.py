@@ -9,9 +9,9 @@ from typing import Any
 import soundfile
 
 from sprachbund.config import read_yaml
-from sprachbund.data.collate import transcript_of
-from sprachbund.data.manifest import read_cuts
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.batches.collate import transcript_of
+from sprachbund.data.storage.manifest import read_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.demo_report import CorpusShare, DemoFindings, OverfitResult, SystemResult
 from sprachbund.evaluation.error_rates import commonest_line_baseline

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from sprachbund.config import from_mapping, merge, to_mapping
-from sprachbund.data.collate import TranscribedCollator, transcript_of
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.batches.collate import TranscribedCollator, transcript_of
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.demo_report import OverfitResult
 from sprachbund.evaluation.error_rates import count_character_errors

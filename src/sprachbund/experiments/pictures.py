@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from sprachbund.data.collate import transcript_of
+from sprachbund.data.batches.collate import transcript_of
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import load_units
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.plots import plot_attention, plot_units
 from sprachbund.signal.features import log_mel

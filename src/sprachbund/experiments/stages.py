@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
+from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.checking.check import Inputs, check
 from sprachbund.data.checking.rules import Rules
-from sprachbund.data.collate import transcript_of
 from sprachbund.data.corpora.registry import prepare_corpus
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.data.units import attach_units, fit_units
 from sprachbund.decoding.recognizer import DecodingConfig, Method, Recognizer
 from sprachbund.evaluation.evaluate import FIGURES_FILE, evaluate, save_evaluation

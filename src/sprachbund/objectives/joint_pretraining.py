@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from sprachbund.data.batch import Batch, SpeechBatch, TextBatch
+from sprachbund.data.batches.batch import Batch, SpeechBatch, TextBatch
 from sprachbund.errors import DataError
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.objectives.loss import Loss, merge_losses

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from sprachbund.data.batch import TranscribedBatch
+from sprachbund.data.batches.batch import TranscribedBatch
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.models.speecht5.outputs import EncodedSpeech
 from sprachbund.objectives.loss import Figure, Loss, LossTerm

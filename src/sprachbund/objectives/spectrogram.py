@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from sprachbund.data.spectrogram_targets import (
+from sprachbund.data.batches.spectrogram_targets import (
     decoder_input_frames,
     decoder_input_lengths,
     stop_labels,

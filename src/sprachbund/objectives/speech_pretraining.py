@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sprachbund.data.batch import SpeechBatch
+from sprachbund.data.batches.batch import SpeechBatch
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import padding_mask_from_lengths
 from sprachbund.models.speecht5.model import SpeechT5

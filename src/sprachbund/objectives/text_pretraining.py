@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from sprachbund.data.batch import TextBatch
+from sprachbund.data.batches.batch import TextBatch
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.models.speecht5.outputs import Encoded
 from sprachbund.objectives.codebook import codebook_counts, codebook_figures, codebook_terms, require_codebook

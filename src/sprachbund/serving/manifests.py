@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sprachbund.data.collate import transcript_of
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.batches.collate import transcript_of
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognizer import DecodingConfig, Recognizer
 
 

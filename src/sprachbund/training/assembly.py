@@ -11,22 +11,22 @@ from lhotse import CutSet
 
 from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import from_mapping, merge, to_mapping
-from sprachbund.data.augmentation import Augmenter, build_augmenter, names_speaker
-from sprachbund.data.batch import Micro
-from sprachbund.data.collate import (
+from sprachbund.data.batches.augmentation import Augmenter, build_augmenter, names_speaker
+from sprachbund.data.batches.batch import Micro
+from sprachbund.data.batches.collate import (
     SpeechCollator,
     TextCollator,
     TranscribedCollator,
     has_speaker_embedding,
     transcript_of,
 )
-from sprachbund.data.masking import SpanMasking
+from sprachbund.data.batches.masking import SpanMasking
+from sprachbund.data.batches.text_noise import TextInfilling
 from sprachbund.data.mixture import Collator
-from sprachbund.data.shar import read_speech
+from sprachbund.data.storage.shar import read_speech
+from sprachbund.data.storage.waveforms import refuse_changed_speed
 from sprachbund.data.streams import CutStream, Stream, TextStream
-from sprachbund.data.text_noise import TextInfilling
 from sprachbund.data.units import require_units
-from sprachbund.data.waveforms import refuse_changed_speed
 from sprachbund.errors import CheckpointError, DataError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.config import SpeechT5Config

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from sprachbund.data.batch import Batch, Micro
+from sprachbund.data.batches.batch import Batch, Micro
 from sprachbund.data.mixture import Collator, Mixture, Step, loader
 from sprachbund.data.streams import Cursor, Stream
 from sprachbund.training.distributed import Processes

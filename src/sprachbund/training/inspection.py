@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sprachbund.data.collate import transcript_of
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.batches.collate import transcript_of
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
 from sprachbund.models.speecht5.model import SpeechT5

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import DDPStrategy
 
-from sprachbund.data.batch import Batch
+from sprachbund.data.batches.batch import Batch
 from sprachbund.data.mixture import Step
 from sprachbund.nn.precision import Precision, mixed_precision
 from sprachbund.objectives.joint_pretraining import JointPretraining

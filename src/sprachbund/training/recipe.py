@@ -25,7 +25,7 @@ from sprachbund.config import (
     parse_yaml,
     read_yaml,
 )
-from sprachbund.data.augmentation import AugmentationConfig
+from sprachbund.data.batches.augmentation import AugmentationConfig
 from sprachbund.errors import RecipeError
 from sprachbund.files import is_file
 from sprachbund.objectives.joint_pretraining import JointPretrainingConfig

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import dump_yaml, from_mapping, read_yaml, to_mapping
-from sprachbund.data.shar import is_shar, speech_fingerprint
+from sprachbund.data.storage.shar import is_shar, speech_fingerprint
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.files import write_atomically
 from sprachbund.training.assembly import Assembly, assemble

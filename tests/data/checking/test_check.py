@@ -10,7 +10,7 @@ from sprachbund.data.checking import sounds
 from sprachbund.data.checking.check import Inputs, check
 from sprachbund.data.checking.problems import Report
 from sprachbund.data.checking.rules import Rules
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import DataError
 
 

@@ -18,7 +18,7 @@ from commands import fingerprints
 from sprachbund.data.checking.check import Inputs, check
 from sprachbund.data.checking.fix import dropped_list, plan_targets, write_fixed
 from sprachbund.data.checking.rules import Rules
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import DataError
 
 RATE = 16_000

@@ -11,7 +11,7 @@ from lhotse import CutSet
 import tiny
 from sprachbund.data.checking.items import Item, Part, read_items
 from sprachbund.data.checking.problems import Problem
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import DataError
 
 

@@ -8,7 +8,7 @@ from lhotse.utils import fastcopy
 
 import tiny
 from sprachbund.data.checking.labels import Labels, expected_fingerprint, judge_labels, read_labels
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.data.units import fewest_labels
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sprachbund.data.checking.items import Item, Part
 from sprachbund.data.checking.overlap import HeldOutSounds, Ids
 from sprachbund.data.checking.sounds import Sound
-from sprachbund.data.waveforms import TOLERANCE_SECONDS
+from sprachbund.data.storage.waveforms import TOLERANCE_SECONDS
 
 
 def item(identity: str = "a", recording: str = "a.wav", start: float = 0.0, duration: float = 1.0) -> Item:

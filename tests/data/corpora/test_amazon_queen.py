@@ -24,7 +24,7 @@ from sprachbund.data.corpora.queen_container import QueenContainer, count_sample
 from sprachbund.data.corpora.queen_dialogues import QueenLine
 from sprachbund.data.corpora.splits import assign_by_checksum, normalize_line
 from sprachbund.data.corpora.steel_sky import SPLIT_SECTIONS, SkyLine
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 
 # Clips of every label, of the facts; the labels are characters, not people.

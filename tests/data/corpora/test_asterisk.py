@@ -19,7 +19,7 @@ from sprachbund.data.corpora.asterisk import (
 from sprachbund.data.corpora.package_cache import Package
 from sprachbund.data.corpora.packages import ASTERISK_SOUNDS, ASTERISK_TEXTS
 from sprachbund.data.corpora.splits import assign_by_checksum
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import read_audio
 

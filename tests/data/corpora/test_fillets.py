@@ -24,7 +24,7 @@ from sprachbund.data.corpora.fillets import (
 from sprachbund.data.corpora.package_cache import Package
 from sprachbund.data.corpora.packages import FILLETS_SOUNDS, FILLETS_TEXTS
 from sprachbund.data.corpora.splits import assign_by_checksum, normalize_line
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import probe_audio, write_audio
 

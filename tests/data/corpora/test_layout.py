@@ -16,7 +16,7 @@ from sprachbund.data.corpora.layout import (
     refinish_corpus,
 )
 from sprachbund.data.corpora.package_cache import Package
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import CorpusError, DataError
 from sprachbund.signal.audio import write_audio
 

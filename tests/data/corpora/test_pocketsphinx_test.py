@@ -5,7 +5,7 @@ import pytest
 
 from sprachbund.data.corpora.packages import POCKETSPHINX
 from sprachbund.data.corpora.pocketsphinx_test import CORPUS, read_transcripts
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 
 

@@ -12,7 +12,7 @@ from sprachbund.data.corpora import speech
 from sprachbund.data.corpora.layout import Clip, Origin, Prepared, find_prepared
 from sprachbund.data.corpora.package_cache import Package
 from sprachbund.data.corpora.speech import Speech, prepare_shard, prepare_speech, speech_corpus
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import write_audio
 

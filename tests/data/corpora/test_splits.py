@@ -17,7 +17,7 @@ from sprachbund.data.corpora.splits import (
     remove_overlap,
     split_by_checksum,
 )
-from sprachbund.data.manifest import write_cuts
+from sprachbund.data.storage.manifest import write_cuts
 
 CLIPS = st.lists(st.sampled_from("abcdefg").map(lambda text: Clip("x", "x.flac", 16000, 1, text, "en")), max_size=8)
 

@@ -16,7 +16,7 @@ from sprachbund.data.corpora.sky_archive import SkyArchive, Voice
 from sprachbund.data.corpora.sky_texts import LANGUAGE_SLOTS
 from sprachbund.data.corpora.speech import prepare_speech
 from sprachbund.data.corpora.steel_sky import CORPUS, SkyLine, split_lines, to_clip, to_natural_text
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import read_audio
 from sprachbund.tokens.normalize import normalize_text

@@ -21,7 +21,7 @@ from sprachbund.data.corpora.tuxpaint import (
     split_descriptions,
     split_noises,
 )
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import probe_audio, write_audio
 

@@ -9,8 +9,8 @@ from lhotse.cut import Cut
 import importing
 import tiny
 from sprachbund.data.exporters.fairseq import export_fairseq
-from sprachbund.data.manifest import read_cuts, write_cuts
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.signal.audio import probe_audio
 

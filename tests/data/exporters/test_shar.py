@@ -15,8 +15,8 @@ import commands
 import importing
 import tiny
 from sprachbund.data.exporters.shar import export_shar
-from sprachbund.data.manifest import read_cuts, write_cuts
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.errors import AudioError, DataError
 
 

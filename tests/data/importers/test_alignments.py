@@ -8,7 +8,7 @@ import importing
 import tiny
 from sprachbund.data.importers.alignments import attach, manifest_of, split_of, timed
 from sprachbund.data.importers.utterances import Request
-from sprachbund.data.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import DataError
 
 WORDS = [timed("ab", 0.1, 0.1), timed("ba", 0.25, 0.15, 0.9)]

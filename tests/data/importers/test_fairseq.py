@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 import importing
-from sprachbund.data.collate import speaker_embedding
+from sprachbund.data.batches.collate import speaker_embedding
 from sprachbund.data.importers.fairseq import read_split
 from sprachbund.data.units import fewest_labels, load_units
 from sprachbund.errors import DataError, SprachbundError, VocabularyError

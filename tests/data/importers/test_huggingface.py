@@ -11,7 +11,7 @@ import importing
 import tiny
 from sprachbund.data.importers.huggingface import read_rows
 from sprachbund.data.importers.utterances import Request, Utterance
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import read_audio
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 import importing
 from sprachbund.data.importers.kaldi import read_data
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import read_audio
 

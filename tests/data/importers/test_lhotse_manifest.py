@@ -10,7 +10,7 @@ from lhotse import CutSet, RecordingSet, SupervisionSegment, SupervisionSet
 import importing
 import tiny
 from sprachbund.data.importers.lhotse_manifest import read_manifest, read_recordings
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.errors import DataError
 
 

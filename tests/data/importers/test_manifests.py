@@ -10,9 +10,9 @@ import importing
 import tiny
 from sprachbund.data.importers.manifests import Report, import_speech
 from sprachbund.data.importers.utterances import Encoded, FrameLabels, Item, Note, Request, Utterance
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import load_units
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import read_audio
 

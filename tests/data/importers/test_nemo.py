@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import importing
 from sprachbund.data.importers.nemo import read_manifest
-from sprachbund.data.waveforms import read_waveform
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import read_audio
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import importing
 import tiny
 from sprachbund.data.importers.registry import IMPORT_FORMATS
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import CorpusError, SprachbundError
 
 NAMES = ["folder", "fairseq", "fairseq-text", "kaldi", "nemo", "ljspeech", "textgrid", "ctm", "lhotse", "huggingface"]

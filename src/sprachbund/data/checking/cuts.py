@@ -11,7 +11,7 @@ from sprachbund.data.checking.problems import Fault
 from sprachbund.data.checking.rules import Rules
 from sprachbund.data.checking.sounds import Sound
 from sprachbund.data.checking.texts import TextRules, comparable
-from sprachbund.data.waveforms import TOLERANCE_SECONDS
+from sprachbund.data.storage.waveforms import TOLERANCE_SECONDS
 
 SILENT_PEAK = 1e-3
 CLIPPED_SHARE = 1e-3

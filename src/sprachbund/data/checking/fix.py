@@ -13,7 +13,7 @@ from sprachbund.data.checking.lines import read_lines
 from sprachbund.data.checking.problems import Problem
 from sprachbund.data.checking.text_files import judge_lines
 from sprachbund.data.checking.texts import TextRules
-from sprachbund.data.manifest import write_cuts
+from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.errors import DataError
 from sprachbund.files import write_atomically
 

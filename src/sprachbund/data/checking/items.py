@@ -11,7 +11,7 @@ from lhotse.cut import MixedCut, PaddingCut
 from sprachbund.data.checking.labels import Labels, read_labels
 from sprachbund.data.checking.lines import Line, read_lines
 from sprachbund.data.checking.problems import Problem
-from sprachbund.data.manifest import parse_cut
+from sprachbund.data.storage.manifest import parse_cut
 from sprachbund.errors import DataError
 
 

@@ -10,8 +10,8 @@ from lhotse import MonoCut
 from lhotse.array import TemporalArray
 
 from sprachbund.data.checking.problems import Fault
+from sprachbund.data.storage.waveforms import TOLERANCE_SECONDS
 from sprachbund.data.units import FINGERPRINT_FIELD, UNITS_FIELD, fewest_labels, load_units
-from sprachbund.data.waveforms import TOLERANCE_SECONDS
 from sprachbund.errors import SprachbundError
 from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.tokens.units import UnitModel

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sprachbund.data.checking.items import Item, Part
 from sprachbund.data.checking.problems import Fault
 from sprachbund.data.checking.sounds import Sound
-from sprachbund.data.waveforms import TOLERANCE_SECONDS
+from sprachbund.data.storage.waveforms import TOLERANCE_SECONDS
 
 
 class Ids:

@@ -20,7 +20,7 @@ from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 
 from sprachbund.data.corpora.package_cache import Package, package_version
-from sprachbund.data.manifest import read_manifest_bytes, write_cuts
+from sprachbund.data.storage.manifest import read_manifest_bytes, write_cuts
 from sprachbund.errors import AudioError, CorpusError, DataError
 from sprachbund.files import write_atomically
 from sprachbund.signal.audio import probe_audio, read_audio

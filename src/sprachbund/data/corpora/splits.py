@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from sprachbund.data.corpora.layout import DESCRIPTION, Clip, fingerprint_files
-from sprachbund.data.manifest import read_cuts, read_manifest_bytes
+from sprachbund.data.storage.manifest import read_cuts, read_manifest_bytes
 from sprachbund.tokens.normalize import fold_to_ascii, normalize_text, spell_numbers
 
 # What else is no held-out text: manifests of parts of training, and of other tasks than texts.

@@ -11,9 +11,9 @@ from lhotse.cut import Cut
 
 from sprachbund.data.exporters.new_folder import new_folder
 from sprachbund.data.exporters.sources import source_of, text_of
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import FINGERPRINT_FIELD, UNITS_FIELD
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.files import write_atomically
 from sprachbund.signal.audio import SAMPLING_RATE, write_audio

@@ -16,8 +16,8 @@ from lhotse.utils import fastcopy
 
 from sprachbund.data.exporters.new_folder import new_folder
 from sprachbund.data.exporters.sources import source_of
-from sprachbund.data.manifest import read_cuts, write_cuts
-from sprachbund.data.waveforms import read_source
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.waveforms import read_source
 from sprachbund.errors import DataError
 from sprachbund.shapes import Array, Int
 

@@ -5,7 +5,7 @@ from typing import Any
 from lhotse import MonoCut
 from lhotse.audio import AudioSource
 
-from sprachbund.data.collate import transcript_of
+from sprachbund.data.batches.collate import transcript_of
 from sprachbund.errors import DataError
 
 

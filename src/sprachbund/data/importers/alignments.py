@@ -10,7 +10,7 @@ from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
 
 from sprachbund.data.importers.utterances import Item, Note, Request
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import DataError
 
 WORD, PHONE = "word", "phone"  # the tiers

@@ -13,7 +13,7 @@ from lhotse.utils import fastcopy
 
 from sprachbund.data.importers.lines import BYTE_ORDER_MARK, Line, is_file, locate
 from sprachbund.data.importers.utterances import Item, Note, Parts, Request, find_lists
-from sprachbund.data.manifest import parse_cut, read_cuts, read_manifest_bytes
+from sprachbund.data.storage.manifest import parse_cut, read_cuts, read_manifest_bytes
 from sprachbund.errors import DataError
 
 RECORDINGS, SUPERVISIONS = "recordings", "supervisions"

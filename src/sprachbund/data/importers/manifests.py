@@ -29,7 +29,7 @@ from sprachbund.data.importers.utterances import (
     Utterance,
     choose_splits,
 )
-from sprachbund.data.manifest import write_cuts
+from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.errors import AudioError, DataError
 from sprachbund.files import write_atomically
 from sprachbund.signal.audio import SAMPLING_RATE, probe_audio

@@ -16,7 +16,7 @@ from sprachbund.data.corpora.field.prepare import FieldCorpus, _find_overlap, pr
 from sprachbund.data.corpora.field.records import MISSING, OUTSIDE, UNREADABLE
 from sprachbund.data.corpora.field.table import FIELD_CORPORA
 from sprachbund.data.corpora.layout import Prepared, find_prepared
-from sprachbund.data.manifest import read_cuts
+from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.data.units import read_waveform
 from sprachbund.errors import CorpusError
 from sprachbund.signal.audio import probe_audio, read_audio

@@ -32,7 +32,7 @@ from sprachbund.data.corpora.layout import (
     find_prepared,
     fingerprint_files,
 )
-from sprachbund.data.manifest import write_cuts
+from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.errors import CorpusError
 from sprachbund.files import write_atomically
 

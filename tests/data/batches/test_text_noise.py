@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from sprachbund.data.text_noise import TextInfilling, infill, whole_word_starts
+from sprachbund.data.batches.text_noise import TextInfilling, infill, whole_word_starts
 from sprachbund.errors import VocabularyError
 
 MASK, SPACE = 40, 4

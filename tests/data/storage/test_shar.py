@@ -16,14 +16,14 @@ import serving_files
 import tiny
 from serving_files import FileServer
 from sprachbund.config import from_mapping
-from sprachbund.data import mirror as mirror_module
 from sprachbund.data.exporters.shar import export_shar
-from sprachbund.data.fingerprint import file_fingerprint
-from sprachbund.data.manifest import read_cuts, write_cuts
 from sprachbund.data.mixture import Mixture, loader
-from sprachbund.data.shar import is_shar, read_recording, read_shar, read_speech, speech_fingerprint
+from sprachbund.data.storage import mirror as mirror_module
+from sprachbund.data.storage.fingerprint import file_fingerprint
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.shar import is_shar, read_recording, read_shar, read_speech, speech_fingerprint
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import load_units
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import AudioError, DataError, SprachbundError
 from sprachbund.training.assembly import assemble
 from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe

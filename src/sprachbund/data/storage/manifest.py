@@ -11,7 +11,7 @@ from typing import Any
 from lhotse import CutSet
 from lhotse.serialization import deserialize_item
 
-from sprachbund.data.records import problem_of
+from sprachbund.data.storage.records import problem_of
 from sprachbund.errors import DataError
 from sprachbund.files import is_file, write_atomically
 

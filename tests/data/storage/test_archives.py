@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sprachbund.data.archives import read_member
+from sprachbund.data.storage.archives import read_member
 from sprachbund.errors import DataError, SprachbundError
 
 MEMBERS = {"a.flac": b"first", "a.json": b"{}", "deep/b.c.npy": b"x" * 5000, "d.nodata": b"", "empty.npy": b""}

@@ -14,7 +14,7 @@ from lhotse.audio.mixer import AudioMixer, audio_energy
 from lhotse.augmentation import AudioTransform, Resample, ReverbWithImpulseResponse, Speed, Tempo
 from lhotse.cut import Cut, MixedCut, PaddingCut
 
-from sprachbund.data.shar import read_recording
+from sprachbund.data.storage.shar import read_recording
 from sprachbund.errors import AudioError, DataError
 from sprachbund.shapes import Array, Float
 from sprachbund.signal.audio import SAMPLING_RATE, resample

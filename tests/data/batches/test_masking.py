@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from sprachbund.data.masking import (
+from sprachbund.data.batches.masking import (
     SpanMasking,
     channel_mask,
     codebook_positions,

@@ -23,11 +23,11 @@ from lhotse.audio import AudioSource
 from lhotse.features.io import FeaturesReader, register_reader
 from lhotse.utils import fastcopy
 
-from sprachbund.data.archives import read_member
 from sprachbund.data.corpora.package_cache import cache_folder
-from sprachbund.data.fingerprint import file_fingerprint
-from sprachbund.data.manifest import read_cuts, read_manifest_bytes
-from sprachbund.data.mirror import is_address, mirror
+from sprachbund.data.storage.archives import read_member
+from sprachbund.data.storage.fingerprint import file_fingerprint
+from sprachbund.data.storage.manifest import read_cuts, read_manifest_bytes
+from sprachbund.data.storage.mirror import is_address, mirror
 from sprachbund.errors import DataError
 from sprachbund.files import write_atomically
 from sprachbund.shapes import Array

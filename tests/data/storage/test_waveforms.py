@@ -11,8 +11,8 @@ from lhotse.audio import AudioSource
 from lhotse.cut import Cut
 
 import tiny
-from sprachbund.data.manifest import read_cuts, write_cuts
-from sprachbund.data.waveforms import count_samples, read_part, read_source, read_waveform, refuse_changed_speed
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.storage.waveforms import count_samples, read_part, read_source, read_waveform, refuse_changed_speed
 from sprachbund.errors import AudioError, DataError
 from sprachbund.shapes import Array
 from sprachbund.signal.audio import read_audio, resample, write_audio

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lhotse import CutSet, MonoCut, NumpyFilesWriter, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
 
-from sprachbund.data.manifest import read_cuts, read_manifest_bytes, write_cuts
+from sprachbund.data.storage.manifest import read_cuts, read_manifest_bytes, write_cuts
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import write_audio
 

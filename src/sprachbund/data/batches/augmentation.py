@@ -13,9 +13,9 @@ import numpy as np
 from lhotse.cut import Cut
 from numpy.random import RandomState
 
-from sprachbund.data.manifest import read_cuts
-from sprachbund.data.masking import row_generator
-from sprachbund.data.waveforms import count_samples, read_part, read_waveform
+from sprachbund.data.batches.masking import row_generator
+from sprachbund.data.storage.manifest import read_cuts
+from sprachbund.data.storage.waveforms import count_samples, read_part, read_waveform
 from sprachbund.errors import DataError
 from sprachbund.shapes import Array, Float
 from sprachbund.signal.augment.noise import NoiseKind, add_noise, babble, change_volume, fit_length, synthetic_noise

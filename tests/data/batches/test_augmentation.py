@@ -14,7 +14,7 @@ from numpy.random import RandomState
 
 import tiny
 from sprachbund.config import from_mapping, to_mapping
-from sprachbund.data.augmentation import (
+from sprachbund.data.batches.augmentation import (
     AugmentationConfig,
     Augmenter,
     BabbleConfig,
@@ -26,12 +26,12 @@ from sprachbund.data.augmentation import (
     build_augmenter,
     names_speaker,
 )
-from sprachbund.data.collate import SpeechCollator, TranscribedCollator
-from sprachbund.data.masking import SpanMasking
+from sprachbund.data.batches.collate import SpeechCollator, TranscribedCollator
+from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.mixture import Mixture, Step, loader
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.streams import CutStream
 from sprachbund.data.units import attach_units
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import DataError, RecipeError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.shapes import Array

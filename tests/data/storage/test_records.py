@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sprachbund.data.records import LONGEST, LONGEST_MADE, problem_of
+from sprachbund.data.storage.records import LONGEST, LONGEST_MADE, problem_of
 
 SUPERVISION = {"id": "s", "recording_id": "r", "start": 0, "duration": 1.0, "text": "hello"}
 RECORDING = {

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from sprachbund.data.batch import Batch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.batch import Batch, TextBatch, TranscribedBatch
 
 
 def transcribed(**changes: object) -> TranscribedBatch:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from lhotse.cut import Cut
 
-from sprachbund.data.augmentation import Augmenter
-from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
-from sprachbund.data.masking import (
+from sprachbund.data.batches.augmentation import Augmenter
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.masking import (
     SpanMasking,
     channel_mask,
     codebook_positions,
@@ -21,11 +21,11 @@ from sprachbund.data.masking import (
     row_generator,
     time_mask,
 )
-from sprachbund.data.spectrogram_targets import crop_start, crop_units, samples_per_label
+from sprachbund.data.batches.spectrogram_targets import crop_start, crop_units, samples_per_label
+from sprachbund.data.batches.text_noise import NoisedText, TextInfilling, infill
+from sprachbund.data.storage.waveforms import count_samples, read_part, read_waveform, refuse_changed_speed
 from sprachbund.data.streams import TextLine
-from sprachbund.data.text_noise import NoisedText, TextInfilling, infill
 from sprachbund.data.units import load_units
-from sprachbund.data.waveforms import count_samples, read_part, read_waveform, refuse_changed_speed
 from sprachbund.errors import DataError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.shapes import Array, Bool, Float, Int, Tensor

@@ -12,8 +12,8 @@ from lhotse import CutSet, MonoCut, SupervisionSegment
 from lhotse.cut import Cut
 
 import tiny
-from sprachbund.data.batch import SpeechBatch, TextBatch, TranscribedBatch
-from sprachbund.data.collate import (
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.collate import (
     SpeechCollator,
     TextCollator,
     TranscribedCollator,
@@ -23,11 +23,11 @@ from sprachbund.data.collate import (
     speaker_embedding,
     transcript_of,
 )
-from sprachbund.data.masking import SpanMasking
+from sprachbund.data.batches.masking import SpanMasking
+from sprachbund.data.batches.text_noise import TextInfilling
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.streams import TextLine
-from sprachbund.data.text_noise import TextInfilling
 from sprachbund.data.units import attach_units, load_units
-from sprachbund.data.waveforms import read_waveform
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.signal.features import log_mel, normalize_waveform

@@ -6,8 +6,8 @@ import pytest
 
 import serving_files
 from serving_files import FileServer
-from sprachbund.data import mirror as module
-from sprachbund.data.mirror import is_address, mirror
+from sprachbund.data.storage import mirror as module
+from sprachbund.data.storage.mirror import is_address, mirror
 from sprachbund.errors import DataError
 
 CONTENT = bytes(range(256)) * 2000

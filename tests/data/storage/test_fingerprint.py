@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sprachbund.data.fingerprint import file_fingerprint
+from sprachbund.data.storage.fingerprint import file_fingerprint
 
 
 def test_it_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.random import RandomState
 from safetensors.torch import load_file
 
-from sprachbund.data.spectrogram_targets import (
+from sprachbund.data.batches.spectrogram_targets import (
     crop_mel,
     crop_start,
     crop_units,

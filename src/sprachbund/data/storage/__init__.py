@@ -1,0 +1,1 @@
+"""What lies on disk: manifests, Shar and its archives, recordings and their copies."""
