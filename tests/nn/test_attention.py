@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sprachbund.nn import attention
+from sprachbund.nn import relative_attention
 from sprachbund.nn.attention import KeysValues, MultiheadAttention
 
 
@@ -43,7 +43,7 @@ def test_attention_is_attention_written_out(lengths, causal, has_table, block, s
         hidden = hidden | torch.ones(size, size, dtype=torch.bool).triu(1)
     expected, weights = naive(module, states, states, hidden, table)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attention, "QUERY_BLOCK", block)
+        patch.setattr(relative_attention, "BLOCK_BYTES", 200 * block)
         own = module.project_memory(states)
         result = module(states, own, padding_mask=padding, causal=causal, relative_table=table)
     torch.testing.assert_close(result.states, expected, rtol=1e-5, atol=1e-5)

@@ -1,6 +1,6 @@
 import torch
 
-from sprachbund.nn.masking import MaskEmbedding
+from sprachbund.nn.masking import MaskEmbedding, hidden_keys
 
 
 def test_masks_replace_frames_and_then_hide_channels():
@@ -22,3 +22,16 @@ def test_masks_replace_frames_and_then_hide_channels():
 def test_no_mask_changes_nothing():
     states = torch.randn(1, 2, 3)
     assert MaskEmbedding(3)(states, None, None) is states
+
+
+def test_keys_are_hidden_by_padding_and_by_time():
+    padding = torch.tensor([[False, False, False, False], [False, False, True, True]])
+    device = padding.device
+    assert hidden_keys(None, False, 2, 4, 0, device) is None
+    assert torch.equal(hidden_keys(padding, False, 2, 4, 0, device), padding[:, None, None])
+    # The last two of four positions.
+    later = torch.tensor([[False, False, False, True], [False, False, False, False]])
+    assert torch.equal(hidden_keys(None, True, 2, 4, 2, device), later[None, None])
+    both = hidden_keys(padding, True, 2, 4, 2, device)
+    assert torch.equal(both[0, 0], later)
+    assert torch.equal(both[1, 0], torch.tensor([[False, False, True, True]] * 2))

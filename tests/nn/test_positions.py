@@ -63,6 +63,42 @@ def test_convolutional_positions_are_a_weight_normalised_convolution(kernel):
     torch.testing.assert_close(ours(states), expected)
 
 
+def test_long_sequences_take_another_way_to_the_same_positions():
+    torch.manual_seed(0)
+    positions = ConvolutionalPositions(6, 4, 2)
+    short, long = torch.randn(1, 8, 6), torch.randn(3, 50, 6)
+    assert positions._is_long(long)
+    assert not positions._is_long(short)
+    result = positions(long)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConvolutionalPositions, "_is_long", lambda *_: False)
+        expected = positions(long)
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
+    ours, theirs = (torch.autograd.grad(x.square().sum(), positions.parameters()) for x in (result, expected))
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("change", ["step", "load", "data"])
+def test_what_is_kept_for_long_sequences_follows_the_weights(change):
+    torch.manual_seed(0)
+    positions, other = ConvolutionalPositions(6, 4, 2), ConvolutionalPositions(6, 4, 2)
+    states = torch.randn(3, 50, 6)
+    with torch.no_grad():
+        first = positions(states)
+        assert torch.equal(positions(states), first)
+        if change == "step":
+            positions.weight_gain.mul_(2.0)
+        elif change == "load":
+            positions.load_state_dict(other.state_dict())
+        else:
+            positions.weight_direction.data = other.weight_direction.data
+        again = positions(states)
+        assert not torch.allclose(again, first)
+        other.load_state_dict(positions.state_dict())  # what is kept is no weight
+        torch.testing.assert_close(again, other(states))
+
+
 def test_gains_begin_as_the_norms():
     positions = ConvolutionalPositions(6, 4, 2)
     torch.testing.assert_close(positions.weight_gain, positions.weight_direction.norm(dim=(0, 1), keepdim=True))

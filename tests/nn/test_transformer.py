@@ -157,3 +157,43 @@ def test_each_dropout_acts_in_training_only(kind, rate):
     assert torch.equal(run(), run())
     stack.train()
     assert not torch.allclose(run(), run(), atol=1e-4)
+
+
+@NORMS
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_computing_layers_again_changes_nothing(kind, norm_first):
+    """Not one bit, with dropout and dropped layers, though less is kept for the backward pass."""
+    config = replace(CONFIG, num_layers=4, norm_first=norm_first, layerdrop=0.3, activation_dropout=0.1)
+    torch.manual_seed(0)
+    stack = EncoderStack(config) if kind == "encoder" else DecoderStack(config, 16)
+    states, memory = torch.randn(2, 6, 16), torch.randn(2, 5, 16)
+    found, kept = [], []
+    for recomputes in (False, True):
+        stack.recomputes = recomputes
+        stack.zero_grad()
+        first = states.clone().requires_grad_()
+        torch.manual_seed(0)
+        sizes: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda x, sizes=sizes: sizes.append(x.numel()) or x, lambda x: x):
+            result = stack(first, mask([6, 4])) if kind == "encoder" else stack(first, memory, mask([5, 2])).states
+        result.square().sum().backward()
+        found.append([result, first.grad, torch.rand(2), *(p.grad for p in stack.parameters() if p.grad is not None)])
+        kept.append(sum(sizes))
+    assert len(found[0]) == len(found[1]) > 10
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    assert kept[1] < kept[0] / 2
+
+
+def test_sums_of_layers_stay_single_in_mixed_precision():
+    torch.manual_seed(0)
+    stack, decoder = EncoderStack(CONFIG).eval(), DecoderStack(CONFIG, 16).eval()
+    states = torch.randn(2, 6, 16)
+    with torch.no_grad():
+        expected = stack(states, mask([6, 4]))
+        decoded = decoder(states, expected, mask([6, 4])).states
+        with torch.autocast("cpu", torch.bfloat16):
+            short = stack(states.bfloat16(), mask([6, 4]))
+            spoken = decoder(states.bfloat16(), short, mask([6, 4])).states
+    assert short.dtype == spoken.dtype == torch.float32
+    assert (short - expected).norm() < 0.02 * expected.norm()
+    assert (spoken - decoded).norm() < 0.02 * decoded.norm()

@@ -16,7 +16,7 @@ from parity.harness import (
     lengths_of,
 )
 from parity.spectrograms import STOP_POSITIVE_WEIGHT, compare_spectrogram, steps, with_labels
-from sprachbund.data.batch import SpeechBatch, TextBatch
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.models.speecht5.outputs import Encoded
 from sprachbund.nn.prediction import contrastive_logits

@@ -22,7 +22,7 @@ from parity.harness import (
 )
 from parity.pretraining import check_codebook, check_speech_pretrain, check_text_pretrain
 from parity.spectrograms import check_spectrogram_forward
-from sprachbund.data.batch import TranscribedBatch
+from sprachbund.data.batches.batch import TranscribedBatch
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.objectives.loss import Loss
 from sprachbund.objectives.recognition import Recognition, RecognitionConfig

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from lightning.pytorch.strategies import DDPStrategy
 
 import tiny
@@ -40,7 +41,7 @@ from training.processes import (
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SLURM = {"SLURM_STEP_NUM_TASKS": "6", "SLURM_STEP_NUM_NODES": "2", "SLURM_PROCID": "4"}
 # Six steps at rate 1e-3 move a weight by up to 6e-3. Orders of addition differ, and Adam divides by small numbers.
-WEIGHTS, LOSSES = 2e-5, 2e-4
+WEIGHTS, LOSSES = 5e-6, 2e-4
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,12 @@ def pretraining(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs("pretrain", recipe, folder)
 
 
+def typical_difference(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> float:
+    """The root of the mean squared difference."""
+    squares = torch.cat([(one[name].double() - other[name].double()).square().flatten() for name in one])
+    return float(squares.mean().sqrt())
+
+
 def assert_same_curve(several: Path, one: Path) -> None:
     ours, theirs = figures(several), figures(one)
     assert [(line["step"], line["split"]) for line in ours] == [(line["step"], line["split"]) for line in theirs]
@@ -136,7 +143,9 @@ def assert_same_curve(several: Path, one: Path) -> None:
         assert left["loss"] == pytest.approx(right["loss"], rel=LOSSES)
         assert left.get("gradient_norm", 0) == pytest.approx(right.get("gradient_norm", 0), rel=100 * LOSSES)
     weights = [dict(load_model(folder / "model").weights) for folder in (several, one)]
-    assert farthest(*weights) < WEIGHTS
+    # Of all together: where the distance of one spectrogram value changes its sign, single weights jump.
+    assert typical_difference(*weights) < WEIGHTS
+    assert farthest(*weights) < 100 * WEIGHTS
     # The places in the data and the steps of the optimizer are the same, not nearly so.
     places = [state(folder)["TrainingData"] for folder in (several, one)]
     assert places[0] == places[1]

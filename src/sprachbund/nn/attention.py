@@ -2,15 +2,12 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sprachbund.nn.positions import relative_bias
+from sprachbund.nn.masking import hidden_keys
+from sprachbund.nn.relative_attention import relative_attention
 from sprachbund.shapes import Bool, Float, Tensor
-
-QUERY_BLOCK = 512
-"""Queries whose relative-position bias exists at a time."""
 
 
 class KeysValues(NamedTuple):
@@ -79,20 +76,16 @@ class MultiheadAttention(nn.Module):
         num_queries, num_keys = queries.shape[2], memory.keys.shape[2]
         first = num_keys - num_queries if causal else 0
         if need_weights:
-            hidden = _hidden(padding_mask, causal, num_queries, num_keys, first, states.device)
+            hidden = hidden_keys(padding_mask, causal, num_queries, num_keys, first, states.device)
             mixed, weights = self._weigh(queries, memory, hidden)
             return Attended(self._join(mixed), weights)
         if relative_table is None:
             return Attended(self._join(self._attend(queries, memory, padding_mask, causal)), None)
-        blocks = []
-        for start in range(0, num_queries, QUERY_BLOCK):
-            block = queries[:, :, start : start + QUERY_BLOCK]
-            bias = relative_bias(block * self.head_dim**-0.5, relative_table, num_keys, first + start)
-            hidden = _hidden(padding_mask, causal, block.shape[2], num_keys, first + start, states.device)
-            if hidden is not None:
-                bias = bias.masked_fill(hidden, float("-inf"))
-            blocks.append(self._product(block, memory, bias))
-        return Attended(self._join(blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=2)), None)
+        dropout = self.dropout if self.training else 0.0
+        mixed = relative_attention(
+            queries, *memory, relative_table, padding_mask=padding_mask, causal=causal, dropout=dropout
+        )
+        return Attended(self._join(mixed), None)
 
     def _attend(
         self,
@@ -105,7 +98,7 @@ class MultiheadAttention(nn.Module):
         if causal and padding_mask is None and num_queries == num_keys:
             return self._product(queries, memory, None, is_causal=True)
         first = num_keys - num_queries
-        hidden = _hidden(padding_mask, causal and num_queries > 1, num_queries, num_keys, first, queries.device)
+        hidden = hidden_keys(padding_mask, causal and num_queries > 1, num_queries, num_keys, first, queries.device)
         return self._product(queries, memory, None if hidden is None else ~hidden)
 
     def _product(
@@ -137,19 +130,3 @@ class MultiheadAttention(nn.Module):
     def _join(self, heads: Float[Tensor, "batch head query head_dim"]) -> Float[Tensor, "batch query dim"]:
         joined: Tensor = self.out(heads.transpose(1, 2).flatten(2))
         return joined
-
-
-def _hidden(
-    padding_mask: Bool[Tensor, "batch key"] | None,
-    causal: bool,
-    num_queries: int,
-    num_keys: int,
-    first: int,
-    device: torch.device,
-) -> Bool[Tensor, "rows 1 queries key"] | None:
-    """True where a key is hidden from a query, in a shape that broadcasts over heads."""
-    hidden = None if padding_mask is None else padding_mask[:, None, None, :]
-    if causal:
-        later = torch.ones(num_queries, num_keys, dtype=torch.bool, device=device).triu(first + 1)[None, None]
-        hidden = later if hidden is None else hidden | later
-    return hidden

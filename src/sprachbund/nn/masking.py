@@ -1,4 +1,4 @@
-"""Masks on a sequence of states: frames replaced by a learned vector, channels by zero (HuBERT, section II-B)."""
+"""Masks: frames replaced by a learned vector and channels by zero (HuBERT, section II-B), and keys nobody may see."""
 
 import torch
 from torch import nn
@@ -30,3 +30,19 @@ class MaskEmbedding(nn.Module):
         if channel_mask is not None:
             states = states.masked_fill(channel_mask[:, None, :], 0.0)
         return states
+
+
+def hidden_keys(
+    padding_mask: Bool[Tensor, "batch key"] | None,
+    causal: bool,
+    num_queries: int,
+    num_keys: int,
+    first: int,
+    device: torch.device,
+) -> Bool[Tensor, "rows 1 queries key"] | None:
+    """True where a key is hidden from a query, in a shape that broadcasts over heads."""
+    hidden = None if padding_mask is None else padding_mask[:, None, None, :]
+    if causal:
+        later = torch.ones(num_queries, num_keys, dtype=torch.bool, device=device).triu(first + 1)[None, None]
+        hidden = later if hidden is None else hidden | later
+    return hidden

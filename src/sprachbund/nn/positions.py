@@ -6,6 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sprachbund.nn.convolution import convolve_by_spectrum, filter_spectrum
+from sprachbund.nn.dropout import dropout
+from sprachbund.nn.precision import compute_dtype
 from sprachbund.shapes import Float, Int, Tensor
 
 
@@ -51,7 +54,7 @@ class ScaledSinusoids(nn.Module):
             states = states * math.sqrt(dim) + sinusoids.to(states.dtype)
         else:
             states = states + self.scale * sinusoids.to(states.dtype)
-        return F.dropout(states, self.dropout, self.training)
+        return dropout(states, self.dropout, self.training)
 
 
 class ConvolutionalPositions(nn.Module):
@@ -67,6 +70,7 @@ class ConvolutionalPositions(nn.Module):
         self.weight_direction = nn.Parameter(torch.empty(dim, dim // groups, kernel))
         self.weight_gain = nn.Parameter(torch.empty(1, 1, kernel))
         self.bias = nn.Parameter(torch.zeros(dim))
+        self._kept: tuple[Tensor, Tensor, Tensor] | None = None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -79,12 +83,35 @@ class ConvolutionalPositions(nn.Module):
 
     def forward(self, states: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch frame dim"]:
         """What is to be added to `states`."""
-        norm = self.weight_direction.norm(dim=(0, 1), keepdim=True)
-        weight = self.weight_direction * (self.weight_gain / norm)
+        if self._is_long(states):
+            return F.gelu(convolve_by_spectrum(states, self._spectrum()) + self.bias)
+        weight = self._weight()
         padding = weight.shape[2] // 2
         values = F.conv1d(states.transpose(1, 2), weight, self.bias, padding=padding, groups=self.groups)
         values = values[:, :, : states.shape[1]]  # an even kernel yields one frame too many
         return F.gelu(values).transpose(1, 2)
+
+    def _weight(self) -> Float[Tensor, "output channel kernel"]:
+        # The same as `norm`, which takes five times as long over these dimensions.
+        norm = self.weight_direction.flatten(0, 1).square().sum(dim=0).sqrt()
+        return self.weight_direction * (self.weight_gain / norm)
+
+    def _spectrum(self) -> Tensor:
+        """Of the weight; without gradients kept until the weight changes, because it costs more than its use."""
+        if torch.is_grad_enabled():
+            return filter_spectrum(self._weight(), self.groups)
+        parts = (self.weight_direction, self.weight_gain)
+        if self._kept is None or not all(map(torch.equal, parts, self._kept[:2])):
+            direction, gain = (part.detach().clone() for part in parts)
+            self._kept = (direction, gain, filter_spectrum(self._weight(), self.groups))
+        return self._kept[2]
+
+    def _is_long(self, states: Float[Tensor, "batch frame dim"]) -> bool:
+        """Whether the way by Fourier transforms is the faster one: measured on processors, in float32."""
+        is_plain = states.device.type == "cpu" and compute_dtype(states) == self.weight_gain.dtype == torch.float32
+        factor = 5 if torch.is_grad_enabled() else 2  # where the spectrum is made each time
+        num_frames = states.shape[0] * states.shape[1]
+        return is_plain and not torch.compiler.is_compiling() and num_frames > factor * self.weight_gain.shape[2]
 
 
 class RelativePositions(nn.Module):
@@ -112,14 +139,29 @@ def relative_bias(
         num_keys: keys stand at positions 0, 1, ...
         first: position of the first query.
     """
+    vectors = distance_vectors(table, queries.shape[2], num_keys, first)
+    return shifted(queries @ vectors.to(queries.dtype).T, num_keys)
+
+
+def distance_vectors(
+    table: Float[Tensor, "distance dim"], num_queries: int, num_keys: int, first: int
+) -> Float[Tensor, "width dim"]:
+    """The vectors of all distances between queries at `first`, `first` + 1, ... and keys at 0, 1, ..., falling.
+
+    Row c is that of distance (last query - c), so that what a query has of all keys is a run of `num_keys` rows, which
+    begins one row later for the query before.
+    """
     max_distance = table.shape[0] // 2
-    num_queries = queries.shape[2]
-    width = num_keys + num_queries - 1
-    # Column c holds distance (last query - c), so that row r is to be read from column (num_queries - 1 - r) on.
-    distances = first + num_queries - 1 - torch.arange(width, device=table.device)
-    vectors = table[distances.clamp(-max_distance, max_distance - 1) + max_distance]
-    products = queries @ vectors.to(queries.dtype).T  # -> batch head query width
+    last = first + num_queries - 1
+    distances = last - torch.arange(num_keys + num_queries - 1, device=table.device)
+    return table[distances.clamp(-max_distance, max_distance - 1) + max_distance]
+
+
+def shifted(products: Float[Tensor, "batch head query width"], num_keys: int) -> Float[Tensor, "batch head query key"]:
+    """A view of products with `distance_vectors` in which every query has its own run of them."""
+    num_queries, width = products.shape[2:]
     if num_queries == 1:
         return products
+    # Row r is read from column (num_queries - 1 - r) on: each row begins one column earlier than the last.
     flat = products.flatten(2)[:, :, num_queries - 1 : num_queries - 1 + num_queries * (width - 1)]
-    return flat.reshape(*flat.shape[:2], num_queries, width - 1)[..., :num_keys]
+    return flat.view(*flat.shape[:2], num_queries, width - 1)[..., :num_keys]

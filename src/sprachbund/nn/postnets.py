@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from sprachbund.nn.dropout import dropout
 from sprachbund.shapes import Bool, Float, Tensor
 
 
@@ -44,7 +44,7 @@ class PostnetBlock(nn.Module):
             values = self._normalize(values, padding_mask)
         if not self.is_last:
             values = torch.tanh(values)
-        return F.dropout(values, self.dropout, self.training)
+        return dropout(values, self.dropout, self.training)
 
     def _normalize(self, values: Tensor, padding_mask: Tensor | None) -> Tensor:
         assert self.norm is not None

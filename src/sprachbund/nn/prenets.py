@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 from sprachbund.errors import DataError
 from sprachbund.lengths import frames_from_samples, padding_mask_from_lengths
+from sprachbund.nn.dropout import dropout
 from sprachbund.nn.gradient import scale_gradient
 from sprachbund.nn.masking import MaskEmbedding
 from sprachbund.nn.positions import ConvolutionalPositions, ScaledSinusoids, blocked_sinusoids
+from sprachbund.nn.precision import sum_precision
 from sprachbund.nn.waveform_frontend import WaveformFrontend, frame_lengths, frame_lengths_of_padding_mask
 from sprachbund.shapes import Bool, Float, Int, Tensor
 
@@ -113,11 +115,11 @@ class WaveformPrenet(nn.Module):
         states = self.norm(features)
         if self.projection is not None:
             states = self.projection(states)
-        states = F.dropout(states, self.dropout, self.training)
+        states = dropout(states, self.dropout, self.training)
         states = self.mask_embedding(states, time_mask, channel_mask)
         if not self.frontend.sees_padding:
             states = states.masked_fill(padding_mask[:, :, None], 0.0)
-        states = states + self.positions(states)
+        states = sum_precision(states) + self.positions(states)
         if self.has_sinusoids:
             numbers = torch.arange(FIRST_POSITION, FIRST_POSITION + num_frames, device=states.device)
             sinusoids = blocked_sinusoids(numbers, states.shape[2]).to(states.dtype)
@@ -187,7 +189,7 @@ class TextDecoderPrenet(nn.Module):
             states = states + blocked_sinusoids(numbers, states.shape[2]).to(states.dtype)
         if self.norm is not None:
             states = self.norm(states)
-        return F.dropout(states, self.dropout, self.training)
+        return dropout(states, self.dropout, self.training)
 
 
 class SpectrogramPrenet(nn.Module):

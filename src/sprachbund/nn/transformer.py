@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+from sprachbund.config import Few, Positive, Probability, Size
 from sprachbund.nn.attention import KeysValues, MultiheadAttention
+from sprachbund.nn.dropout import dropout
 from sprachbund.nn.positions import RelativePositions
+from sprachbund.nn.precision import compute_dtype, sum_precision
 from sprachbund.shapes import Bool, Float, Int, Tensor
 
 Activation = Literal["gelu", "gelu_tanh", "relu", "silu", "tanh", "linear"]
@@ -34,29 +38,29 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class StackConfig:
     """A stack of Transformer layers. The defaults are those of a 12-layer encoder of the base size."""
 
-    dim: int = 768
+    dim: Size = 768
     """Width of the states."""
-    ffn_dim: int = 3072
+    ffn_dim: Size = 3072
     """Width inside the feed-forward parts."""
-    num_layers: int = 12
+    num_layers: Few = 12
     """Layers of the stack."""
-    num_heads: int = 12
+    num_heads: Size = 12
     """Attention heads of each layer."""
     norm_first: bool = False
     """Normalise the input of each part instead of its sum with the residual."""
-    dropout: float = 0.1
+    dropout: Probability = 0.1
     """Dropout of the result of each part."""
-    attention_dropout: float = 0.1
+    attention_dropout: Probability = 0.1
     """Dropout of attention weights."""
-    activation_dropout: float = 0.0
+    activation_dropout: Probability = 0.0
     """Dropout inside the feed-forward parts."""
     activation: Activation = "gelu"
     """Activation inside the feed-forward parts."""
-    layerdrop: float = 0.05
+    layerdrop: Probability = 0.05
     """Probability that a layer is skipped in training."""
-    max_relative_distance: int | None = 160
+    max_relative_distance: Size | None = 160
     """Distance beyond which relative positions are alike; None for a stack without them."""
-    norm_eps: float = 1e-5
+    norm_eps: Positive = 1e-5
     """Added to the variance in the norm of the whole stack."""
 
     def __post_init__(self) -> None:
@@ -76,7 +80,7 @@ class FeedForward(nn.Module):
 
     def forward(self, states: Float[Tensor, "batch position dim"]) -> Float[Tensor, "batch position dim"]:
         """Works on each position alone."""
-        inner = F.dropout(self.activate(self.inner(states)), self.dropout, self.training)
+        inner = dropout(self.activate(self.inner(states)), self.dropout, self.training)
         outer: Tensor = self.outer(inner)
         return outer
 
@@ -118,18 +122,22 @@ class EncoderLayer(nn.Module):
         return result
 
     def _attend(self, states: Tensor, padding_mask: Tensor | None, relative_table: Tensor | None) -> Tensor:
+        states = states.to(compute_dtype(states))  # once for all three projections
         memory = self.attention.project_memory(states)
         attended = self.attention(states, memory, padding_mask=padding_mask, relative_table=relative_table)
         return self._drop(attended.states)
 
     def _drop(self, states: Tensor) -> Tensor:
-        return F.dropout(states, self.dropout, self.training)
+        return dropout(states, self.dropout, self.training)
 
 
 class EncoderStack(nn.Module):
     """Encoder layers with one relative-position table for all of them.
 
     A post-norm stack normalises its input, a pre-norm stack its output.
+
+    Set `recomputes` to keep the inputs of each layer alone for the backward pass (Chen et al. 2016, Training Deep Nets
+    with Sublinear Memory Cost).
 
     Args:
         config: sizes and rates.
@@ -141,6 +149,7 @@ class EncoderStack(nn.Module):
         super().__init__()
         self.norm_first, self.dropout, self.layerdrop = config.norm_first, config.dropout, config.layerdrop
         self.keeps_padding = keeps_padding
+        self.recomputes = False
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_layers))
         self.relative: RelativePositions | None = None
@@ -151,13 +160,14 @@ class EncoderStack(nn.Module):
         self, states: Float[Tensor, "batch frame dim"], padding_mask: Bool[Tensor, "batch frame"] | None
     ) -> Float[Tensor, "batch frame dim"]:
         """Encode; `padding_mask` is True at padding."""
+        states = sum_precision(states)
         if not self.norm_first:
             states = self.norm(states)
-        states = F.dropout(states, self.dropout, self.training)
+        states = dropout(states, self.dropout, self.training)
         table = None if self.relative is None else self.relative.table.weight
         for layer in self.layers:
             if not _is_dropped(self.layerdrop, self.training):
-                states = layer(states, padding_mask, table)
+                states = _run(self.recomputes, layer, states, padding_mask, table)
         if self.norm_first:
             states = self.norm(states)
         if padding_mask is not None and not self.keeps_padding:
@@ -209,7 +219,7 @@ class DecoderLayer(nn.Module):
         return self.memory_attention.project_memory(memory)
 
     def _add(self, states: Tensor, update: Tensor, norm: nn.LayerNorm) -> Tensor:
-        states = states + F.dropout(update, self.dropout, self.training)
+        states = states + dropout(update, self.dropout, self.training)
         return states if self.norm_first else norm(states)
 
 
@@ -238,7 +248,7 @@ class Decoded(NamedTuple):
 
 
 class DecoderStack(nn.Module):
-    """Decoder layers; a pre-norm stack normalises its output.
+    """Decoder layers; a pre-norm stack normalises its output. `recomputes` is as in `EncoderStack`.
 
     Args:
         config: sizes and rates; without relative positions, whatever it says of them.
@@ -250,6 +260,7 @@ class DecoderStack(nn.Module):
     def __init__(self, config: StackConfig, memory_dim: int, *, unused_head_dim: int | None = None) -> None:
         super().__init__()
         self.layerdrop = config.layerdrop
+        self.recomputes = False
         self.layers = nn.ModuleList(DecoderLayer(config, memory_dim) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps) if config.norm_first else None
         if unused_head_dim is not None and config.max_relative_distance is not None:
@@ -270,12 +281,18 @@ class DecoderStack(nn.Module):
     ) -> Decoded:
         """Decode all positions at once. `padding_mask` hides positions from later ones; valid ones need it not."""
         weights = []
+        states = sum_precision(states)
+        memory = memory.to(compute_dtype(memory))  # once for all layers
         for layer in self.layers:
             if _is_dropped(self.layerdrop, self.training):
                 continue
-            projected = cast(DecoderLayer, layer).project_memory(memory)
-            states, _, looked = layer(
-                states, projected, memory_padding, padding_mask=padding_mask, need_weights=need_weights
+            states, looked = _run(
+                self.recomputes,
+                partial(_decode, padding_mask=padding_mask, need_weights=need_weights),
+                layer,
+                states,
+                memory,
+                memory_padding,
             )
             weights.append(looked)
         return Decoded(self._finish(states), tuple(weights) if need_weights else ())
@@ -293,6 +310,7 @@ class DecoderStack(nn.Module):
     ) -> Decoded:
         """Decode the positions after those in `cache`, and put them there."""
         weights = []
+        states = sum_precision(states)
         for index, layer in enumerate(self.layers):
             states, cache.pasts[index], looked = layer(
                 states,
@@ -311,3 +329,19 @@ class DecoderStack(nn.Module):
 
 def _is_dropped(rate: float, training: bool) -> bool:
     return training and rate > 0.0 and bool(torch.rand(()) < rate)
+
+
+def _decode(
+    layer: DecoderLayer, states: Tensor, memory: Tensor, memory_padding: Tensor | None, **options: Any
+) -> tuple[Tensor, Any]:
+    states, _, looked = layer(states, layer.project_memory(memory), memory_padding, **options)
+    return states, looked
+
+
+def _run(recomputes: bool, part: Callable[..., Any], *inputs: Any) -> Any:
+    """The result of a part of a stack. With `recomputes` its inputs are all that is kept for the backward pass, which
+    then computes the part again, with the same dropout.
+    """
+    if recomputes and torch.is_grad_enabled():
+        return checkpoint(part, *inputs, use_reentrant=False)
+    return part(*inputs)

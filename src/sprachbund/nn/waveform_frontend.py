@@ -1,92 +1,114 @@
 """The strided convolutions that turn a waveform into frames (wav2vec 2.0, section 2; HuBERT, section II-A)."""
 
+import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sprachbund.lengths import padding_mask_from_lengths
-from sprachbund.nn.precision import single_precision
+from sprachbund.config import Size
+from sprachbund.lengths import frames_from_samples, padding_mask_from_lengths
+from sprachbund.nn.convolution import convolve
+from sprachbund.nn.precision import compute_dtype, single_precision, split_product
 from sprachbund.shapes import Float, Int, Tensor
 
-ConvolutionShape = tuple[int, int, int]  # channels, kernel, stride
+ConvolutionShape = tuple[Size, Size, Size]  # channels, kernel, stride
 FrontendNorm = Literal["group", "layer"]
+CACHED_FRAMES = 2048
+"""Frames of the first layer that are computed at a time where no gradient is wanted."""
 
 
-def masked_channel_norm(
-    values: Float[Tensor, "batch channel frame"],
+def normalized_filters(
+    frames: Float[Tensor, "batch frame kernel"],
     lengths: Int[Tensor, " batch"],
-    weight: Float[Tensor, " channel"],
-    bias: Float[Tensor, " channel"],
-    eps: float = 1e-5,
-) -> Float[Tensor, "batch channel frame"]:
-    """Normalise each channel over the valid frames of its row: GroupNorm with one group a channel, blind to padding.
+    filters: Float[Tensor, "channel kernel"],
+    norm: nn.LayerNorm,
+) -> tuple[Float[Tensor, "batch channel kernel"], Float[Tensor, "batch channel"]]:
+    """Filters of each row, and what is to be added, that do what `filters` and a group norm of each channel would.
 
-    Statistics are float32. What stands at padding afterwards has no meaning.
+    Mean and variance of every channel over the valid frames follow from mean and covariance of the samples in a frame,
+    so the largest tensor of a model is written once, normalised, and never read to be measured. Double precision,
+    because a filter may answer to differences a thousand times smaller than the samples.
+
+    Args:
+        frames: samples of each frame.
+        lengths: valid frames; what is after them is not seen.
+        filters: a row a channel. Their own bias would not change anything.
+        norm: weight, bias and epsilon of the norm.
     """
-    num_frames = values.shape[2]
+    # Apple's processors have no double precision.
+    precise = torch.float32 if frames.device.type == "mps" else torch.float64
+    num_frames = frames.shape[1]
     valid = ~padding_mask_from_lengths(lengths.clamp(max=num_frames), num_frames)
-    share = valid.float() / lengths.clamp(min=1, max=num_frames)[:, None]  # -> batch frame, rows sum to one
-    with single_precision(values.device):
-        result: Tensor = _MaskedNorm.apply(values.float(), share, weight.float(), bias.float(), eps)  # type: ignore[no-untyped-call]
-    return result.to(values.dtype)
-
-
-class _MaskedNorm(torch.autograd.Function):
-    """Written out because this is the largest tensor of a model: automatic differentiation takes twice the passes."""
-
-    @staticmethod
-    def forward(context: Any, values: Tensor, share: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-        # A product with the shares is a weighted mean, and needs no masked copy of the values.
-        centred = values - values @ share[:, :, None]
-        variance = centred.square() @ share[:, :, None]  # -> batch channel 1
-        inverse = torch.rsqrt(variance + eps)
-        context.save_for_backward(centred, inverse, share, weight)
-        return torch.addcmul(bias[None, :, None], centred, inverse * weight[None, :, None])
-
-    @staticmethod
-    def backward(context: Any, *gradients: Any) -> tuple[Tensor, None, Tensor, Tensor, None]:
-        (gradient,) = gradients
-        centred, inverse, share, weight = context.saved_tensors
-        total = gradient.sum(dim=2, keepdim=True)
-        # The sum over frames of gradient times value, as a product of rows and columns.
-        product = (gradient[:, :, None] @ centred[:, :, :, None])[..., 0]  # -> batch channel 1
-        scale = inverse * weight[None, :, None]
-        # Through the mean and through the variance, in equal shares of the valid frames.
-        common = torch.addcmul(scale * total, centred, scale * inverse.square() * product)
-        inputs = torch.addcmul(gradient * scale, common, share[:, None], value=-1.0)
-        return inputs, None, (product * inverse).sum(dim=(0, 2)), total.sum(dim=(0, 2)), None
+    share = valid.to(precise) / lengths.clamp(min=1, max=num_frames)[:, None]  # -> batch frame, rows sum to one
+    with single_precision(frames.device):
+        samples, kernels = frames.to(precise), filters.to(precise)
+        mean = share[:, None] @ samples  # -> batch 1 kernel
+        centred = samples - mean
+        covariance = centred.transpose(1, 2) @ (centred * share[:, :, None])  # -> batch kernel kernel
+        variance = ((kernels @ covariance) * kernels).sum(dim=2)  # -> batch channel
+        scale = norm.weight.to(precise) * torch.rsqrt(variance + norm.eps)
+        scaled = kernels * scale[:, :, None]
+        offset = norm.bias.to(precise) - (scaled @ mean.transpose(1, 2))[:, :, 0]
+    return scaled.float(), offset.float()
 
 
 class FrontendBlock(nn.Module):
-    """One convolution, its norm if it has one, and GELU."""
+    """One convolution, its norm if it has one, and GELU.
+
+    Args:
+        num_inputs: channels that come in; 1 for the block that reads the waveform.
+        shape: channels that go out, kernel and stride.
+        norm: over time ("group", only where the waveform comes in), over channels ("layer"), or none.
+        bias: whether the convolution has a bias.
+    """
 
     def __init__(self, num_inputs: int, shape: ConvolutionShape, *, norm: FrontendNorm | None, bias: bool) -> None:
         super().__init__()
-        channels, kernel, stride = shape
-        self.kernel, self.stride = kernel, stride
-        self.convolution = nn.Conv1d(num_inputs, channels, kernel, stride=stride, bias=bias)
+        channels, self.kernel, self.stride = shape
+        self.convolution = nn.Conv1d(num_inputs, channels, self.kernel, stride=self.stride, bias=bias)
         nn.init.kaiming_normal_(self.convolution.weight)
         self.norm_kind = norm
         self.norm = None if norm is None else nn.LayerNorm(channels)
 
-    def forward(
-        self, values: Float[Tensor, "batch channel frame"], lengths: Int[Tensor, " batch"] | None
-    ) -> Float[Tensor, "batch output step"]:
-        """Lengths are those after this block's stride; without them the group norm sees padding too."""
-        values = self.convolution(values)
-        if self.norm is not None and self.norm_kind == "layer":
-            # Norm and activation run along the last dimension of one copy, and the next convolution sees a view.
-            return F.gelu(self.norm(values.transpose(1, 2))).transpose(1, 2)
-        if self.norm is not None:
-            weight, bias, eps = self.norm.weight, self.norm.bias, self.norm.eps
-            if lengths is None:
-                values = F.group_norm(values, values.shape[1], weight, bias, eps)
-            else:
-                values = masked_channel_norm(values, lengths, weight, bias, eps)
-        return F.gelu(values)
+    def forward(self, values: Float[Tensor, "batch frame channel"]) -> Float[Tensor, "batch step output"]:
+        """The frames are a multiple of the stride."""
+        values = convolve(values, self.convolution.weight, self.stride)
+        if self.convolution.bias is not None:
+            values = values + self.convolution.bias.to(values.dtype)
+        return F.gelu(values if self.norm is None else self.norm(values))
+
+    def listen(
+        self, waveforms: Float[Tensor, "batch sample"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame channel"]:
+        """What `forward` would make of waveforms; `lengths` are valid frames, which alone a group norm sees."""
+        frames = waveforms.unfold(1, self.kernel, self.stride)  # -> batch frame kernel
+        filters, offset = self.convolution.weight[:, 0].float(), self.convolution.bias
+        if self.norm is not None and self.norm_kind == "group":
+            filters, offset = normalized_filters(frames, lengths, filters, self.norm)
+        if offset is not None:
+            # A column of ones saves the pass that a bias would take.
+            frames = F.pad(frames, (0, 1), value=1.0)
+            filters = torch.cat([filters, offset.float()[..., None]], dim=-1)
+        learns = torch.is_grad_enabled() and (filters.requires_grad or waveforms.requires_grad)
+        if learns or torch.compiler.is_compiling():
+            return self._filter(frames, filters)
+        # A few frames at a time, which stay in the cache from product to activation.
+        batch, num_frames, _ = frames.shape
+        dtype = compute_dtype(self.convolution.weight)
+        result = frames.new_empty(batch, num_frames, filters.shape[-2], dtype=dtype)
+        step = -(-CACHED_FRAMES // batch)
+        for start in range(0, num_frames, step):
+            result[:, start : start + step] = self._filter(frames[:, start : start + step], filters)
+        return result
+
+    def _filter(
+        self, frames: Float[Tensor, "batch frame kernel"], filters: Float[Tensor, "*batch channel kernel"]
+    ) -> Float[Tensor, "batch frame channel"]:
+        values = split_product(frames, filters.transpose(-1, -2), compute_dtype(self.convolution.weight))
+        return F.gelu(self.norm(values) if self.norm is not None and self.norm_kind == "layer" else values)
 
 
 class WaveformFrontend(nn.Module):
@@ -118,11 +140,25 @@ class WaveformFrontend(nn.Module):
         self, waveforms: Float[Tensor, "batch sample"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch frame channel"]:
         """Frames of 16 kHz waveforms with `lengths` valid samples each; padded frames hold no meaning."""
-        values = waveforms[:, None]  # -> batch 1 sample
-        for block, (kernel, stride) in zip(self.blocks, self.strides, strict=True):
-            lengths = ((lengths - kernel).div(stride, rounding_mode="floor") + 1).clamp(min=0)
-            values = block(values, None if self.sees_padding else lengths)
-        return values.transpose(1, 2)  # -> batch frame channel
+        num_samples = waveforms.shape[1]
+        if self.sees_padding:
+            lengths = torch.full_like(lengths, num_samples)
+        values = self._first(self._pad(waveforms), frame_lengths(lengths, self.strides[:1]))
+        for block in self.blocks[1:]:
+            values = block(values)
+        return values[:, : frames_from_samples(num_samples, self.strides)]
+
+    def _first(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        first = self.blocks[0]
+        assert isinstance(first, FrontendBlock)
+        return first.listen(waveforms, lengths)
+
+    def _pad(self, waveforms: Tensor) -> Tensor:
+        """As many samples as give the first layer whole rows of frames for all later ones."""
+        (kernel, stride), later = self.strides[0], math.prod(stride for _, stride in self.strides[1:])
+        num_frames = frames_from_samples(waveforms.shape[1], self.strides[:1])
+        whole = -(-num_frames // later) * later
+        return F.pad(waveforms, (0, (whole - 1) * stride + kernel - waveforms.shape[1]))
 
 
 def frame_lengths(sample_lengths: Int[Tensor, " batch"], strides: Sequence[tuple[int, int]]) -> Int[Tensor, " batch"]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sprachbund.lengths import padding_mask_from_lengths
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.outputs import Encoded, EncodedSpeech, Mixed, Spectrogram
+from sprachbund.nn.dropout import dropout
 from sprachbund.nn.initialization import initialize_like_bert
 from sprachbund.nn.positions import ScaledSinusoids
 from sprachbund.nn.postnets import Classified, SpectrogramPostnet, UtteranceClassifier
@@ -155,7 +155,7 @@ class SpeechT5(nn.Module):
 
     def ctc_logits(self, encoded: Encoded) -> Float[Tensor, "batch frame vocab"]:
         """Logits of each frame over the text dictionary, its last entry being the blank."""
-        logits: Tensor = self.ctc_head(F.dropout(encoded.states, self.config.dropout, self.training))
+        logits: Tensor = self.ctc_head(dropout(encoded.states, self.config.dropout, self.training))
         return logits
 
     def unit_logits(self, states: Float[Tensor, "*position dim"]) -> Float[Tensor, "*position unit"]:
