@@ -5,6 +5,8 @@ from typing import Any
 
 _HEAD = """# Benchmarks
 
+<!-- run: no (five minutes on an idle machine; a test runs it on a tiny model) -->
+
 Made by `make bench` from `benchmarks/results/{name}.json`; edit neither by hand.
 
 {machine}. {threads} threads. torch {torch}, transformers {transformers}, sprachbund {sprachbund}.
