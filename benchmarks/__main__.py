@@ -35,10 +35,11 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()
     facts = describe()
     ceilings = measure_ceilings(size=options.ceiling_size)
-    rows = _model_rows(options)
+    # Before large models lie in this process, whose pages forked workers would share and copy.
     loader = None
     if options.manifest.is_file():
         loader = loader_row(options.manifest, steps=options.loader_steps, overrides=tuple(options.override))
+    rows = _model_rows(options)
     results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "size": options.size,
