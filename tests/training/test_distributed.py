@@ -41,7 +41,10 @@ from training.processes import (
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SLURM = {"SLURM_STEP_NUM_TASKS": "6", "SLURM_STEP_NUM_NODES": "2", "SLURM_PROCID": "4"}
 # Six steps at rate 1e-3 move a weight by up to 6e-3. Orders of addition differ, and Adam divides by small numbers.
-WEIGHTS, LOSSES = 5e-6, 2e-4
+WEIGHTS, LOSSES = 2e-5, 2e-4
+# The absolute distance of spectrograms has a gradient that jumps where a difference changes its sign, and rounding
+# decides the side: then single weights go farther, while all together (root mean square) stay near.
+JUMP, TYPICAL = 5e-4, 5e-6
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def typical_difference(one: Mapping[str, torch.Tensor], other: Mapping[str, torc
     return float(squares.mean().sqrt())
 
 
-def assert_same_curve(several: Path, one: Path) -> None:
+def assert_same_curve(several: Path, one: Path, each: float = WEIGHTS) -> None:
     ours, theirs = figures(several), figures(one)
     assert [(line["step"], line["split"]) for line in ours] == [(line["step"], line["split"]) for line in theirs]
     for left, right in zip(ours, theirs, strict=True):
@@ -143,9 +146,8 @@ def assert_same_curve(several: Path, one: Path) -> None:
         assert left["loss"] == pytest.approx(right["loss"], rel=LOSSES)
         assert left.get("gradient_norm", 0) == pytest.approx(right.get("gradient_norm", 0), rel=100 * LOSSES)
     weights = [dict(load_model(folder / "model").weights) for folder in (several, one)]
-    # Of all together: where the distance of one spectrogram value changes its sign, single weights jump.
-    assert typical_difference(*weights) < WEIGHTS
-    assert farthest(*weights) < 100 * WEIGHTS
+    assert typical_difference(*weights) < TYPICAL
+    assert farthest(*weights) < each
     # The places in the data and the steps of the optimizer are the same, not nearly so.
     places = [state(folder)["TrainingData"] for folder in (several, one)]
     assert places[0] == places[1]
@@ -179,7 +181,15 @@ def test_steps_that_cannot_be_shared_are_refused_in_a_sentence(recognition: Runs
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_copies_in_pretraining(pretraining: Runs, count: int) -> None:
-    assert_same_curve(pretraining.several(f"ddp-{count}", count, "run.strategy=ddp"), pretraining.one("one"))
+    assert_same_curve(pretraining.several(f"ddp-{count}", count, "run.strategy=ddp"), pretraining.one("one"), each=JUMP)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_copies_without_a_gradient_that_jumps(pretraining: Runs, count: int) -> None:
+    smooth = "objective.speech.spectrogram_weight=0"
+    several = pretraining.several(f"smooth-{count}", count, "run.strategy=ddp", smooth)
+    assert_same_curve(several, pretraining.one("smooth", smooth), each=WEIGHTS / 10)
 
 
 @pytest.mark.slow
