@@ -18,7 +18,8 @@ Ceilings, measured in the same run: {ceilings}.
 
 Same random weights on both sides, and the same outputs, checked before anything is timed (*difference*: largest
 difference from the peer in float32, over the largest value). Both sides run in one process by turns, one run each a
-round, with the same number of threads and the same settings of malloc (`training/memory.py`). The peer has one implementation of its attention with relative positions, and that is used; it is given no mask
+round, with the same number of threads and the same settings of malloc (`training/memory.py`).
+The peer has one implementation of its attention with relative positions, and that is used; it is given no mask
 where nothing is padded, no cache in training, and no masks of its own to draw. Dropout is the same, no layer is
 dropped; both losses are the mean cross entropy of the decoder, both optimizers are torch's fused AdamW. bf16 is
 automatic mixed precision with float32 weights on both sides. *Share*: of the ceiling for matrix products of the same
