@@ -15,7 +15,7 @@ from sprachbund.data.mixture import Mixture, Step, loader
 from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.tokens.text import CharacterTokenizer
-from sprachbund.training.assembly import assemble
+from sprachbund.training.assembly.assemble import assemble
 from sprachbund.training.optimizer import Adam
 from sprachbund.training.recipe import load_recipe
 

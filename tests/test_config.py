@@ -1,10 +1,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from sprachbund.config import (
     Few,
@@ -100,6 +101,45 @@ def test_values_become_dataclasses_and_go_back():
 def test_unfit_values_are_named(plain, told):
     with pytest.raises(RecipeError, match=told):
         from_mapping(Outer, plain, "x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    kind: Literal["round"]
+    radius: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square:
+    kind: Literal["square"]
+    side: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    shape: Annotated[Round | Square, Field(discriminator="kind")]
+
+
+@pytest.mark.parametrize("shape", [{"kind": "round", "radius": 2.0}, {"kind": "square", "side": 3.0}])
+def test_a_kind_chooses_among_dataclasses(shape):
+    drawing = from_mapping(Drawing, {"shape": shape}, "x")
+    assert to_mapping(drawing) == {"shape": shape}
+    assert type(drawing.shape) is {"round": Round, "square": Square}[shape["kind"]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ({"kind": "round", "side": 2.0}, "'shape.side' is not known"),
+        ({"kind": "square", "syde": 2.0}, "'shape.syde' is not known.*Did you mean 'side'"),
+        ({"kind": "flat", "side": 2.0}, "'shape' cannot be used.*'round', 'square'"),
+        ({"side": 2.0}, "'shape' cannot be used"),
+        (None, "'shape'"),
+    ],
+)
+def test_keys_of_another_kind_are_not_known(shape, told):
+    with pytest.raises(RecipeError, match=told):
+        from_mapping(Drawing, {"shape": shape}, "x")
 
 
 def test_overrides():

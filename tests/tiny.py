@@ -15,7 +15,10 @@ from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import to_mapping
 from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.data.units import attach_units
-from sprachbund.models.speecht5.config import SpeechT5Config, waveform_layers
+from sprachbund.models.hubert.config import HubertConfig
+from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.speech_encoder import waveform_layers
+from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.nn.transformer import StackConfig
 from sprachbund.shapes import Array
@@ -125,11 +128,49 @@ def tiny_config(vocab_size: int, num_units: int = NUM_UNITS + 4, **changes: Any)
     return replace(config, **changes)
 
 
+def hubert_config(**changes: Any) -> HubertConfig:
+    """The encoder of `tiny_config` alone, for the units of `unit_model`."""
+    stack = StackConfig(
+        dim=32, ffn_dim=64, num_layers=2, num_heads=2, attention_dropout=0.0, layerdrop=0.0, max_relative_distance=None
+    )
+    config = HubertConfig(
+        num_units=NUM_UNITS + 4,
+        unit_rate=100.0,
+        encoder=stack,
+        conv_layers=waveform_layers(16),
+        frontend_gradient_scale=1.0,
+        position_kernel=16,
+        position_groups=4,
+        unit_dim=16,
+    )
+    return replace(config, **changes)
+
+
+def hubert_model(seed: int = 0, **changes: Any) -> Hubert:
+    """A model of `hubert_config` with seeded weights, in evaluation mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Hubert(hubert_config(**changes)).eval()
+
+
+def write_hubert_folder(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """A model folder with the weights of `hubert_model`; return the folder."""
+    model = hubert_model(seed, **changes)
+    facts = {"stage": "encoder pretraining"}
+    tokenizer = None if model.config.vocab_size is None else character_tokenizer()
+    save_model(folder, StoredModel("hubert", to_mapping(model.config), model.state_dict(), tokenizer, facts))
+    return folder
+
+
+def without_dropout(stack: StackConfig) -> StackConfig:
+    """The same layers with nothing random in training."""
+    return replace(stack, dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, layerdrop=0.0)
+
+
 def quiet(config: SpeechT5Config) -> SpeechT5Config:
     """The same sizes with every dropout off."""
     stacks = {
-        name: replace(stack, dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, layerdrop=0.0)
-        for name, stack in (("encoder", config.encoder), ("decoder", config.decoder))
+        name: without_dropout(stack) for name, stack in (("encoder", config.encoder), ("decoder", config.decoder))
     }
     return replace(
         config,
@@ -184,6 +225,33 @@ def pretraining_recipe(folder: Path, **run: Any) -> dict[str, Any]:
         },
         "text": {"train": [str(write_text(folder / "text"))], "max_tokens": 60, "tokens_per_sample": 0.001},
         "masking": {"codebook": 0.2},
+        "optimization": _optimization(),
+        "run": _run(run),
+    }
+
+
+def encoder_recipe(folder: Path, targets: Mapping[str, Any] | None = None, **run: Any) -> dict[str, Any]:
+    """Plain values of a recipe of encoder pre-training, with its corpus and units written below `folder`.
+
+    Args:
+        folder: to write to.
+        targets: what is to be told of masked frames; None for the units of `unit_model`.
+        run: changes of the run.
+    """
+    units = unit_model()
+    units.save(folder / "units")
+    unknown = ("num_units", "unit_rate", "vocab_size")
+    changes = {key: value for key, value in to_mapping(hubert_config()).items() if key not in unknown}
+    return {
+        "task": "encoder_pretraining",
+        "model": {"size": "tiny", "changes": changes},
+        "targets": dict(targets or {"kind": "units", "units": str(folder / "units")}),
+        "speech": {
+            "train": [str(write_corpus(folder / "speech", 8, units=units, name="train"))],
+            "valid": [str(write_corpus(folder / "speech", 2, units=units, name="valid"))],
+            "batch_seconds": 3.0,
+            "buckets": 2,
+        },
         "optimization": _optimization(),
         "run": _run(run),
     }

@@ -176,7 +176,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _refuse_unknown_keys(kind: Any, value: Any, path: tuple[str, ...], where: object) -> None:
-    for candidate in _alternatives(kind):
+    for candidate in _alternatives(kind, value):
         origin = typing.get_origin(candidate)
         if dataclasses.is_dataclass(candidate) and isinstance(value, Mapping):
             hints = typing.get_type_hints(candidate)
@@ -205,9 +205,16 @@ def _refuse_numbers(value: Any, path: tuple[str, ...], where: object) -> None:
         _refuse_numbers(part, (*path, str(key)), where)
 
 
-def _alternatives(kind: Any) -> tuple[Any, ...]:
+def _alternatives(kind: Any, value: Any) -> tuple[Any, ...]:
+    """What `value` may be; of several dataclasses the one whose `kind` it names, if any."""
     is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
-    return typing.get_args(kind) if is_union else (kind,)
+    found = typing.get_args(kind) if is_union else (kind,)
+    classes = [candidate for candidate in found if dataclasses.is_dataclass(candidate)]
+    if len(classes) < 2:
+        return found
+    named = value.get("kind") if isinstance(value, Mapping) else None
+    chosen = [one for one in classes if named in typing.get_args(typing.get_type_hints(one).get("kind"))]
+    return tuple(candidate for candidate in found if candidate in chosen or candidate not in classes)
 
 
 def _reason(error: Exception) -> str:

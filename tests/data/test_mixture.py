@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import tiny
 from sprachbund.data.batches.batch import Batch
-from sprachbund.data.batches.collate import SpeechCollator, TextCollator
+from sprachbund.data.batches.collate import LabelledCrops, SpeechCollator, TextCollator
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.batches.text_noise import TextInfilling
 from sprachbund.data.mixture import Collator, Mixture, Step, loader
@@ -38,11 +38,13 @@ def collators(max_samples: int = 8_000) -> dict[str, Collator]:
     )
     speech = SpeechCollator(
         seed=5,
-        label_rate=100,
-        unit_fingerprint=tiny.unit_model().fingerprint,
+        crops=LabelledCrops(
+            label_rate=100,
+            unit_fingerprint=tiny.unit_model().fingerprint,
+            max_samples=max_samples,  # below the length of most clips, so that crops are drawn
+        ),
         masking=SpanMasking(),
         codebook_probability=0.3,
-        max_samples=max_samples,  # below the length of most clips, so that crops are drawn
         speaker_dim=4,
     )
     return {"speech": speech, "text": TextCollator(seed=5, noise=noise, codebook_probability=0.3)}

@@ -262,3 +262,17 @@ def test_waveforms_are_normalized_for_the_models_that_want_it():
         wanted = (0.0, 1.0) if is_normalized else (float(sound[:9000].mean()), float(sound[:9000].std()))
         row = batch[1, :9000]
         assert (float(row.mean()), float(row.std())) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_an_encoder_alone_transcribes_by_ctc() -> None:
+    vocabulary = tiny.character_tokenizer().vocabulary
+    model = tiny.hubert_model(num_units=None, vocab_size=len(vocabulary))
+    with torch.no_grad():
+        model.ctc_head.weight.mul_(200)
+    recognizer = Recognizer(model, tiny.character_tokenizer())
+    together = recognizer.transcribe_waveforms(waveforms())
+    assert_same(together, [recognizer.transcribe_waveforms([each])[0] for each in waveforms()])
+    assert any(each.text for each in together)
+    with pytest.raises(RecipeError, match="no text decoder") as caught:
+        recognizer.transcribe_waveforms(waveforms(), DecodingConfig(method="attention"))
+    assert "--decoder ctc" in str(caught.value)

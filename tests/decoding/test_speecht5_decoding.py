@@ -7,7 +7,8 @@ from parity.harness import build_speecht5, case_names, open_case
 from sprachbund.decoding.attention import TextDecoder, decode_attention, decode_attention_n_best
 from sprachbund.decoding.ctc import greedy_ctc
 from sprachbund.decoding.roles import BeamConfig
-from sprachbund.models.speecht5.config import SpeechT5Config, waveform_layers
+from sprachbund.models.speech_encoder import waveform_layers
+from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.nn.transformer import StackConfig
 

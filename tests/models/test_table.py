@@ -7,9 +7,12 @@ import pytest
 import torch
 
 import tiny
+from models.hubert.sizes import small_config as hubert_config
 from sprachbund.checkpoints.store import StoredModel, load_model
+from sprachbund.config import to_mapping
 from sprachbund.errors import CheckpointError
-from sprachbund.models.table import MODELS, build_model, check_weights
+from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.table import MODELS, build_model, check_weights, kind_of
 from sprachbund.tokens.text import CharacterTokenizer
 
 
@@ -42,6 +45,27 @@ def test_tied_weights_are_tied_again(stored: StoredModel):
 def test_every_kind_has_a_config_and_a_model():
     for name, (config_class, model_class) in MODELS.items():
         assert config_class.__name__ == f"{model_class.__name__}Config", name
+
+
+def stored_hubert(vocab_size: int | None) -> StoredModel:
+    config = hubert_config(vocab_size=vocab_size)
+    return StoredModel("hubert", to_mapping(config), Hubert(config).state_dict(), None)
+
+
+def test_a_model_knows_its_kind():
+    assert kind_of(build_model(stored_hubert(None), "here")) == "hubert"
+    assert kind_of(tiny.tiny_model()) == "speecht5"
+
+
+def test_text_and_a_tokenizer_come_together():
+    told = "vocabulary does not match the weights in here"
+    with pytest.raises(CheckpointError, match=rf"{told} \(given: no symbols, the model has 7\)"):
+        build_model(stored_hubert(7), "here")
+    tokenizer = CharacterTokenizer.train(["abcd"])
+    with pytest.raises(
+        CheckpointError, match=rf"{told} \(given: {len(tokenizer.vocabulary)} symbols, the model has none"
+    ):
+        build_model(replace(stored_hubert(None), tokenizer=tokenizer), "here")
 
 
 def test_an_unknown_kind_names_the_nearest(stored: StoredModel):

@@ -1,7 +1,9 @@
-"""Relative attention written out with every tensor whole, which the faster ways are compared with."""
+"""Relative attention written out with every tensor whole, which the faster ways are compared with, and their memory."""
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 def attention_written_out(
@@ -29,3 +31,18 @@ def projected(shape: tuple[int, int, int, int], seed: int = 0) -> tuple[Tensor, 
     batch, heads, frames, dim = shape
     queries, keys, values = (torch.randn(batch, frames, heads, dim, generator=generator) for _ in range(3))
     return queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the size of the largest tensor that any operation yields."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.bytes = max(self.bytes, leaf.untyped_storage().nbytes())
+        return result

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from sprachbund.nn.positions import (
     ConvolutionalPositions,
     ScaledSinusoids,
+    StackedPositions,
     blocked_sinusoids,
     interleaved_sinusoids,
     relative_bias,
@@ -127,3 +128,33 @@ def test_relative_bias_teaches_the_table():
     queries, table = torch.randn(1, 2, 5, 4), torch.randn(6, 4, requires_grad=True)
     relative_bias(queries, table, 5, 0).square().sum().backward()
     assert (table.grad.abs().sum(dim=1) > 0).all()
+
+
+@pytest.mark.parametrize("kernel", [4, 5])
+def test_stacked_positions_are_convolutions_norms_and_activations(kernel):
+    torch.manual_seed(0)
+    positions = StackedPositions(6, kernel, 2, 3)
+    states = torch.randn(2, 9, 6)
+    expected = states.transpose(1, 2)
+    for convolution in positions.convolutions:
+        left, right = kernel // 2, (kernel - 1) // 2
+        padded = torch.nn.functional.pad(expected, (left, right))
+        values = torch.nn.functional.conv1d(padded, convolution.weight, convolution.bias, groups=2)
+        centred = values - values.mean(1, keepdim=True)
+        normed = centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt()
+        expected = torch.nn.functional.gelu(normed)
+    found = positions(states, torch.zeros(2, 9, dtype=torch.bool))
+    torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-4, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=20)
+@given(lengths=st.lists(st.integers(1, 12), min_size=2, max_size=3), kernel=st.integers(1, 6))
+def test_stacked_positions_ignore_padding(lengths, kernel):
+    torch.manual_seed(0)
+    positions = StackedPositions(6, kernel, 2, 3)
+    states = torch.randn(len(lengths), max(lengths), 6)
+    mask = torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None]
+    batched = positions(states, mask)
+    for row, length in enumerate(lengths):
+        alone = positions(states[row : row + 1, :length], mask[row : row + 1, :length])
+        torch.testing.assert_close(batched[row, :length], alone[0], rtol=1e-5, atol=1e-5)

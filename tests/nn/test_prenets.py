@@ -4,7 +4,7 @@ from torch import nn
 
 from sprachbund.errors import DataError
 from sprachbund.nn.positions import ScaledSinusoids, blocked_sinusoids
-from sprachbund.nn.prenets import SpectrogramPrenet, TextDecoderPrenet, TextEncoderPrenet, WaveformPrenet
+from sprachbund.nn.prenets import PositionShape, SpectrogramPrenet, TextDecoderPrenet, TextEncoderPrenet, WaveformPrenet
 from sprachbund.nn.waveform_frontend import WaveformFrontend
 
 
@@ -14,8 +14,8 @@ def waveform_prenet(**changes):
         ((6, 10, 5), (6, 4, 4)), norm="group", bias=False, sees_padding=changes.pop("sees_padding", False)
     )
     options = {
-        "position_kernel": 4,
-        "position_groups": 2,
+        "positions": PositionShape(4, 2),
+        "has_norm": True,
         "has_sinusoids": True,
         "dropout": 0.0,
         "gradient_scale": 1.0,
@@ -23,8 +23,16 @@ def waveform_prenet(**changes):
     return WaveformPrenet(frontend, 6, 8, **(options | changes))
 
 
-def test_waveforms_are_framed_alike_in_any_batch():
-    prenet = waveform_prenet()
+KINDS = {
+    "usual": {},
+    "no norm": {"has_norm": False},
+    "stacked positions": {"positions": PositionShape(3, 2, 3), "has_sinusoids": False},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_waveforms_are_framed_alike_in_any_batch(kind):
+    prenet = waveform_prenet(**KINDS[kind])
     lengths = [200, 150, 90]
     waveforms = torch.randn(3, 200)
     batched = prenet(waveforms, torch.tensor(lengths), with_energy=True)
@@ -46,6 +54,16 @@ def test_sinusoids_and_convolution_are_added():
     difference = prenet(waveforms, lengths).states - bare(waveforms, lengths).states
     expected = blocked_sinusoids(torch.arange(2, 2 + difference.shape[1]), 8)
     torch.testing.assert_close(difference[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_norm_before_the_projection_can_be_left_out():
+    prenet, bare = waveform_prenet(), waveform_prenet(has_norm=False)
+    bare.load_state_dict({name: weight for name, weight in prenet.state_dict().items() if not name.startswith("norm")})
+    waveforms, lengths = torch.randn(1, 200), torch.tensor([200])
+    usual, unusual = prenet(waveforms, lengths).states, bare(waveforms, lengths).states
+    assert not torch.allclose(usual, unusual, atol=1e-3)
+    prenet.norm = nn.Identity()
+    assert torch.equal(prenet(waveforms, lengths).states, unusual)
 
 
 def test_the_original_counts_frames_by_its_mask():

@@ -121,3 +121,15 @@ def test_diversity_pulls_unused_codes_in():
         quantizer.diversity_loss(quantizer(states)).backward()
         optimizer.step()
     assert quantizer.diversity_loss(quantizer(states)).item() < 0.5 * first
+
+
+def test_states_may_be_wider_than_their_codes():
+    torch.manual_seed(0)
+    narrow = GumbelQuantizer(8, 2, 5, SCHEDULE, input_dim=12).eval()
+    states = torch.randn(2, 6, 12)
+    found = narrow(states)
+    assert found.states.shape == (2, 6, 8)
+    codebook = narrow.codebook.view(2, 5, 4)
+    for group in range(2):
+        expected = codebook[group][found.codes[:, :, group]]
+        torch.testing.assert_close(found.states[:, :, 4 * group : 4 * group + 4], expected)

@@ -5,31 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from nn.relative import attention_written_out, padding, projected
+from nn.relative import Largest, attention_written_out, padding, projected
 from sprachbund.nn import relative_attention as module
 from sprachbund.nn.masking import hidden_keys
 from sprachbund.nn.relative_attention import block_queries, relative_attention
 
 MEBIBYTE = 2**20
 FRAMES = 1499  # of 30 s
-
-
-class Largest(TorchDispatchMode):
-    """Remembers the size of the largest tensor that any operation yields."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self.bytes = max(self.bytes, leaf.untyped_storage().nbytes())
-        return result
 
 
 @contextmanager

@@ -2,23 +2,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sprachbund.nn.transformer import DecoderStack, EncoderStack, StackConfig
+from nn.stacks import BIASED, CONFIG, mask, shaken
+from sprachbund.nn.decoder import DecoderStack
+from sprachbund.nn.gated_bias import GatedBias, biased_attention
+from sprachbund.nn.transformer import EncoderStack, StackConfig
 
-CONFIG = StackConfig(dim=16, ffn_dim=20, num_layers=2, num_heads=4, max_relative_distance=3, layerdrop=0.0)
 NORMS = pytest.mark.parametrize("norm_first", [False, True])
-
-
-def shaken(module):
-    """Norms that are not the identity, so that their places show."""
-    with torch.no_grad():
-        for weight in module.parameters():
-            weight.add_(0.2 * torch.randn_like(weight))
-    return module.eval()
-
-
-def mask(lengths: list[int]) -> torch.Tensor:
-    return torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None]
 
 
 @NORMS
@@ -52,9 +44,33 @@ def test_encoder_layers_do_what_the_paper_writes(norm_first):
 
 
 @NORMS
-def test_encoding_ignores_padding(norm_first):
+def test_each_layer_gates_the_bias_by_what_it_attends_from(norm_first):
     torch.manual_seed(0)
-    stack = shaken(EncoderStack(replace(CONFIG, norm_first=norm_first)))
+    stack = shaken(EncoderStack(replace(BIASED, norm_first=norm_first)))
+    states = torch.randn(2, 5, 16)
+    expected = states if norm_first else stack.norm(states)
+    for layer in stack.layers:
+        attention, norm, final = layer.attention, layer.attention_norm, layer.final_norm
+        inner = norm(expected) if norm_first else expected
+        bias = GatedBias(stack.distance_bias(5), layer.bias_gate(inner))
+        queries = attention._split(attention.query(inner))
+        attended = attention._join(biased_attention(queries, *attention.project_memory(inner), bias))
+        if norm_first:
+            expected = expected + attended
+            expected = expected + layer.feed_forward(final(expected))
+        else:
+            expected = norm(expected + attended)
+            expected = final(expected + layer.feed_forward(expected))
+    if norm_first:
+        expected = stack.norm(expected)
+    torch.testing.assert_close(stack(states, None), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [CONFIG, BIASED], ids=["table", "bias"])
+@NORMS
+def test_encoding_ignores_padding(norm_first, config):
+    torch.manual_seed(0)
+    stack = shaken(EncoderStack(replace(config, norm_first=norm_first)))
     lengths = [6, 3, 1]
     states = torch.randn(3, 6, 16)
     batched = stack(states, mask(lengths))
@@ -62,6 +78,27 @@ def test_encoding_ignores_padding(norm_first):
         alone = stack(states[row : row + 1, :length], mask([length]))
         torch.testing.assert_close(batched[row, :length], alone[0], rtol=1e-5, atol=1e-5)
         assert not batched[row, length:].any()
+
+
+@NORMS
+@settings(deadline=None, max_examples=20)
+@given(layers=st.lists(st.integers(0, 4), min_size=1, max_size=6))
+def test_states_after_layers_are_those_that_pass_through(norm_first, layers):
+    torch.manual_seed(0)
+    stack = shaken(EncoderStack(replace(CONFIG, num_layers=4, norm_first=norm_first)))
+    states, padding = torch.randn(2, 5, 16), mask([5, 3])
+    passed = []
+    for layer in stack.layers:
+        layer.register_forward_hook(lambda _, inputs, output: passed.append((inputs[0], output)))
+    whole = stack(states, padding)
+    expected = [passed[0][0], *(output for _, output in passed[:-1]), whole]
+    passed.clear()
+    found = stack.states_after(layers, states, padding)
+    assert len(passed) == max(layers)  # what lies above is not computed
+    assert len(found) == len(layers)
+    for number, after in zip(layers, found, strict=True):
+        assert torch.equal(after, expected[number].masked_fill(padding[:, :, None], 0.0))
+        assert not after[1, 3:].any()
 
 
 def test_padding_can_be_kept():
@@ -91,46 +128,6 @@ def test_a_stack_can_do_without_relative_positions():
     torch.testing.assert_close(stack.eval()(states[:, order], None), stack(states, None)[:, order])
 
 
-@NORMS
-def test_the_decoder_looks_back_and_not_ahead(norm_first):
-    torch.manual_seed(0)
-    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10))
-    assert (stack.norm is not None) == norm_first
-    memory, states = torch.randn(2, 6, 10), torch.randn(2, 5, 16)
-    changed = states.clone()
-    changed[:, 3:] += torch.randn(2, 2, 16)
-    first, second = (stack(x, memory, mask([6, 2])).states for x in (states, changed))
-    torch.testing.assert_close(first[:, :3], second[:, :3])
-    assert not torch.allclose(first[:, 3:], second[:, 3:], atol=1e-2)
-
-
-@NORMS
-def test_the_decoder_ignores_padded_memory(norm_first):
-    torch.manual_seed(0)
-    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10))
-    memory, states = torch.randn(2, 6, 10), torch.randn(2, 5, 16)
-    result = stack(states, memory, mask([6, 2]), need_weights=True)
-    alone = stack(states[1:], memory[1:, :2], None, need_weights=True)
-    torch.testing.assert_close(result.states[1:], alone.states, rtol=1e-5, atol=1e-5)
-    assert len(result.weights) == 2
-    for batched, single in zip(result.weights, alone.weights, strict=True):
-        torch.testing.assert_close(batched[1:, :, :, :2], single, rtol=1e-5, atol=1e-5)
-        assert not batched[1:, :, :, 2:].any()
-
-
-@NORMS
-def test_steps_with_a_cache_are_the_whole(norm_first):
-    torch.manual_seed(0)
-    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10))
-    memory, states = torch.randn(2, 6, 10), torch.randn(2, 5, 16)
-    whole = stack(states, memory, mask([6, 2]), need_weights=True)
-    cache = stack.start_cache(memory, mask([6, 2]))
-    pieces = [stack.step(states[:, i : i + 1], cache, need_weights=True) for i in range(5)]
-    torch.testing.assert_close(torch.cat([p.states for p in pieces], dim=1), whole.states, rtol=1e-5, atol=1e-5)
-    looked = torch.cat([p.weights[1] for p in pieces], dim=2)
-    torch.testing.assert_close(looked, whole.weights[1], rtol=1e-5, atol=1e-5)
-
-
 @pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu", "silu", "tanh", "linear"])
 def test_every_activation_runs(activation):
     stack = EncoderStack(replace(CONFIG, activation=activation))
@@ -142,30 +139,45 @@ def test_heads_must_divide_the_width():
         StackConfig(dim=10, num_heads=3)
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"max_relative_distance": 3}, "cannot be used together"),
+        ({"bias_buckets": 3}, "bias_buckets \\(3\\) must be four at least"),
+        ({"max_bias_distance": 2}, "fewer than four times max_bias_distance \\(2\\)"),
+    ],
+)
+def test_a_bias_needs_distances_of_its_own(values, told):
+    with pytest.raises(ValueError, match=told):
+        replace(BIASED, **values)
+
+
 @pytest.mark.parametrize("rate", ["dropout", "attention_dropout", "activation_dropout"])
-@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+@pytest.mark.parametrize("kind", ["encoder", "biased", "decoder"])
 def test_each_dropout_acts_in_training_only(kind, rate):
     torch.manual_seed(0)
     none = {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0}
-    config = replace(CONFIG, max_relative_distance=None, **(none | {rate: 0.5}))
+    config = BIASED if kind == "biased" else replace(CONFIG, max_relative_distance=None)
+    config = replace(config, **(none | {rate: 0.5}))
     states, memory = torch.randn(1, 6, 16), torch.randn(1, 4, 16)
 
     def run():
-        return stack(states, None) if kind == "encoder" else stack(states, memory, None).states
+        return stack(states, memory, None).states if kind == "decoder" else stack(states, None)
 
-    stack = shaken(EncoderStack(config) if kind == "encoder" else DecoderStack(config, 16))
+    stack = shaken(DecoderStack(config, 16) if kind == "decoder" else EncoderStack(config))
     assert torch.equal(run(), run())
     stack.train()
     assert not torch.allclose(run(), run(), atol=1e-4)
 
 
 @NORMS
-@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+@pytest.mark.parametrize("kind", ["encoder", "biased", "decoder"])
 def test_computing_layers_again_changes_nothing(kind, norm_first):
     """Not one bit, with dropout and dropped layers, though less is kept for the backward pass."""
-    config = replace(CONFIG, num_layers=4, norm_first=norm_first, layerdrop=0.3, activation_dropout=0.1)
+    config = BIASED if kind == "biased" else CONFIG
+    config = replace(config, num_layers=4, norm_first=norm_first, layerdrop=0.3, activation_dropout=0.1)
     torch.manual_seed(0)
-    stack = EncoderStack(config) if kind == "encoder" else DecoderStack(config, 16)
+    stack = DecoderStack(config, 16) if kind == "decoder" else EncoderStack(config)
     states, memory = torch.randn(2, 6, 16), torch.randn(2, 5, 16)
     found, kept = [], []
     for recomputes in (False, True):
@@ -175,7 +187,7 @@ def test_computing_layers_again_changes_nothing(kind, norm_first):
         torch.manual_seed(0)
         sizes: list[int] = []
         with torch.autograd.graph.saved_tensors_hooks(lambda x, sizes=sizes: sizes.append(x.numel()) or x, lambda x: x):
-            result = stack(first, mask([6, 4])) if kind == "encoder" else stack(first, memory, mask([5, 2])).states
+            result = stack(first, memory, mask([5, 2])).states if kind == "decoder" else stack(first, mask([6, 4]))
         result.square().sum().backward()
         found.append([result, first.grad, torch.rand(2), *(p.grad for p in stack.parameters() if p.grad is not None)])
         kept.append(sum(sizes))
@@ -184,9 +196,10 @@ def test_computing_layers_again_changes_nothing(kind, norm_first):
     assert kept[1] < kept[0] / 2
 
 
-def test_sums_of_layers_stay_single_in_mixed_precision():
+@pytest.mark.parametrize("config", [CONFIG, BIASED], ids=["table", "bias"])
+def test_sums_of_layers_stay_single_in_mixed_precision(config):
     torch.manual_seed(0)
-    stack, decoder = EncoderStack(CONFIG).eval(), DecoderStack(CONFIG, 16).eval()
+    stack, decoder = EncoderStack(config).eval(), DecoderStack(CONFIG, 16).eval()
     states = torch.randn(2, 6, 16)
     with torch.no_grad():
         expected = stack(states, mask([6, 4]))

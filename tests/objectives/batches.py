@@ -4,10 +4,20 @@ from dataclasses import fields, replace
 from typing import Any
 
 import torch
+from numpy.random import RandomState
 from torch import Tensor
 
+import tiny
 from models.speecht5.sizes import NUM_UNITS, SPEAKER_DIM, VOCAB_SIZE, build
-from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.batch import (
+    ContrastiveBatch,
+    SpeechBatch,
+    TeacherBatch,
+    TextBatch,
+    TranscribedBatch,
+    UnitBatch,
+)
+from sprachbund.data.batches.masked import distractors
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.model import SpeechT5
 
@@ -87,6 +97,42 @@ def transcribed_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0) -> Tran
     )
 
 
+def unit_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0, labels_per_frame: int = 2) -> UnitBatch:
+    """Half the frames masked; random units of `tiny.hubert_config`, `labels_per_frame` for each frame."""
+    generator = torch.Generator().manual_seed(seed)
+    frames = [frames_from_samples(length) for length in samples]
+    labels = [labels_per_frame * count for count in frames]
+    units = torch.randint(4, tiny.NUM_UNITS + 4, (len(samples), max(labels)), generator=generator)
+    return UnitBatch(**_masked(samples, generator), units=units.masked_fill(padding(labels), 1))
+
+
+def contrastive_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0, num_distractors: int = 5) -> ContrastiveBatch:
+    """Half the frames masked, with distractors of each."""
+    masked = _masked(samples, torch.Generator().manual_seed(seed))
+    chosen = distractors(
+        masked["time_mask"].numpy(), num_distractors, [RandomState(seed + 100 * row) for row in range(len(samples))]
+    )
+    return ContrastiveBatch(**masked, distractors=torch.from_numpy(chosen), seed=seed)
+
+
+def teacher_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0) -> TeacherBatch:
+    """Half the frames masked; the teacher hears other sounds than the encoder."""
+    masked = _masked(samples, torch.Generator().manual_seed(seed))
+    return TeacherBatch(**masked, clean=masked["waveforms"] * 0.5)
+
+
+def _masked(samples: tuple[int, ...], generator: torch.Generator) -> dict[str, Any]:
+    frames = [frames_from_samples(length) for length in samples]
+    rows, width = len(samples), max(frames)
+    return {
+        "ids": tuple(f"cut-{row}" for row in range(rows)),
+        "waveforms": torch.randn(rows, max(samples), generator=generator).masked_fill(padding(samples), 0.0),
+        "waveform_lengths": torch.tensor(samples),
+        "time_mask": (torch.rand(rows, width, generator=generator) < 0.5) & ~padding(frames),
+        "channel_mask": torch.rand(rows, 32, generator=generator) < 0.1,
+    }
+
+
 def padding(lengths: tuple[int, ...] | list[int]) -> Tensor:
     return torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None]
 
@@ -117,8 +163,13 @@ def _widths(batch: Any) -> dict[str, list[int]]:
         return {"tokens": inputs, "codebook_positions": inputs, "decoder_input": targets, "targets": targets}
     samples = batch.waveform_lengths.tolist()
     frames = [frames_from_samples(length) for length in samples]
-    widths = {"waveforms": samples, "time_mask": frames}
+    widths = {"waveforms": samples, "time_mask": frames, "distractors": frames, "clean": samples}
     if isinstance(batch, SpeechBatch):
         return widths | {"units": frames, "codebook_positions": frames, "mels": batch.mel_lengths.tolist()}
+    if isinstance(batch, UnitBatch):
+        rate = batch.units.shape[1] // batch.time_mask.shape[1]
+        return widths | {"units": [rate * count for count in frames]}
+    if isinstance(batch, ContrastiveBatch | TeacherBatch):
+        return widths
     targets = batch.target_lengths.tolist()
     return widths | {"decoder_input": targets, "targets": targets}

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+import tiny
 from objectives.batches import quiet_model, rows_of, transcribed_batch
+from sprachbund.errors import RecipeError
 from sprachbund.objectives.loss import add_counts
 from sprachbund.objectives.recognition import Recognition, RecognitionConfig
 from sprachbund.objectives.text import ctc_loss, token_cross_entropy
@@ -75,3 +79,28 @@ def test_another_blank_can_be_named():
         Recognition(model, RecognitionConfig(decoder_weight=0.0, blank=blank))(batch).total() for blank in (None, 0)
     )
     assert not torch.isclose(usual, other)
+
+
+def encoder_alone(**changes):
+    return tiny.hubert_model(num_units=None, **changes)
+
+
+def test_ctc_alone_trains_an_encoder():
+    model, batch = encoder_alone(vocab_size=21), replace(transcribed_batch(), channel_mask=None)
+    objective = Recognition(model, RecognitionConfig(decoder_weight=0.0, ctc_weight=1.0))
+    loss = objective(batch)
+    encoded = model.encode_speech(batch.waveforms, batch.waveform_lengths, time_mask=batch.time_mask)
+    # The blank is the last entry of the dictionary.
+    expected = ctc_loss(model.ctc_logits(encoded), encoded.lengths, batch.targets, blank=20)
+    torch.testing.assert_close(loss.total(), expected / 3)
+    assert objective.counts(batch) == {"ctc": 3.0}
+    loss.total().backward()
+    assert [name for name, value in model.named_parameters() if value.grad is None] == []
+
+
+def test_what_the_model_lacks_is_refused():
+    with pytest.raises(RecipeError, match="no text decoder") as caught:
+        Recognition(encoder_alone(vocab_size=21))
+    assert "Set objective.decoder_weight to 0" in str(caught.value)
+    with pytest.raises(RecipeError, match="no CTC head"):
+        Recognition(encoder_alone(), RecognitionConfig(decoder_weight=0.0))

@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sprachbund.models.encoded import Encoded
 from sprachbund.models.speecht5.keys import config_from_original, key_table
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import Encoded
 
 PADDING = 1
 RELATIVE = 1e-4

@@ -17,11 +17,12 @@ from parity.harness import (
 )
 from parity.spectrograms import STOP_POSITIVE_WEIGHT, compare_spectrogram, steps, with_labels
 from sprachbund.data.batches.batch import SpeechBatch, TextBatch
+from sprachbund.models.encoded import Encoded
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import Encoded
 from sprachbund.nn.prediction import contrastive_logits
 from sprachbund.nn.quantizer import Quantized
 from sprachbund.objectives import speech_pretraining
+from sprachbund.objectives.masked_units import unit_targets
 from sprachbund.objectives.spectrogram import spectrogram_target
 from sprachbund.objectives.speech_pretraining import SpeechPretraining, SpeechPretrainingConfig
 from sprachbund.objectives.text_pretraining import TextPretraining, TextPretrainingConfig
@@ -178,7 +179,7 @@ def compare_pretraining_terms(
 
 
 def check_speech_forward(model: SpeechT5, case: Case, batch: SpeechBatch) -> None:
-    targets = SpeechPretraining(model, SpeechPretrainingConfig(use_codebook=False))._targets(batch)
+    targets = unit_targets(model, batch)
     assert_close(targets.units, case["out.aligned_targets"], "aligned_targets")
     encoded = model.encode_speech(
         batch.waveforms,

@@ -15,8 +15,9 @@ from parity.harness import (
     record,
 )
 from sprachbund.lengths import frames_from_samples
+from sprachbund.models.encoded import Encoded
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import Encoded, Spectrogram
+from sprachbund.models.speecht5.outputs import Spectrogram
 from sprachbund.objectives.spectrogram import (
     SpectrogramTarget,
     absolute_distance,

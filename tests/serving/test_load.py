@@ -24,3 +24,14 @@ def test_a_model_folder_transcribes_as_the_model_it_was_saved_from(tmp_path: Pat
 def test_an_unsound_folder_is_refused(tmp_path: Path):
     with pytest.raises(CheckpointError, match=r"not a model folder in .*nowhere"):
         load(tmp_path / "nowhere")
+
+
+def test_an_encoder_with_a_ctc_head_transcribes_and_one_without_does_not(tmp_path: Path):
+    vocabulary = tiny.character_tokenizer().vocabulary
+    tuned = tiny.write_hubert_folder(tmp_path / "tuned", num_units=None, vocab_size=len(vocabulary))
+    write_audio(tmp_path / "clip.wav", tiny.tone(9000))
+    assert isinstance(load(tuned).transcribe(tmp_path / "clip.wav"), str)
+    with pytest.raises(CheckpointError, match="does not transcribe") as caught:
+        load(tiny.write_hubert_folder(tmp_path / "pretrained"))
+    assert "encoder pretraining" in str(caught.value)
+    assert "sprachbund finetune" in str(caught.value)

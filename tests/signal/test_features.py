@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from sprachbund.errors import AudioError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.signal import features
-from sprachbund.signal.features import log_mel, mel_basis, mfcc, normalize_waveform, num_mfcc_frames
+from sprachbund.signal.features import log_mel, mel_basis, mfcc, mfcc_bands, normalize_waveform, num_mfcc_frames
 
 
 def load_case(golden, name):
@@ -107,7 +107,7 @@ def test_silence_is_the_floor():
     assert (normalize_waveform(silence) == 0).all()
 
 
-@pytest.mark.parametrize("function", [log_mel, mfcc])
+@pytest.mark.parametrize("function", [log_mel, mfcc, mfcc_bands])
 def test_working_in_blocks_changes_nothing(function, monkeypatch):
     whole = function(noise(9000))
     monkeypatch.setattr(features, "BLOCK", 7)
@@ -123,7 +123,20 @@ def test_normalizing_takes_gain_and_offset_away(num_samples, gain, offset):
     assert abs(normalize_waveform(waveform).mean()) < 1e-5
 
 
-@pytest.mark.parametrize("function", [log_mel, mfcc, normalize_waveform])
+@pytest.mark.parametrize("function", [log_mel, mfcc, mfcc_bands, normalize_waveform])
 def test_no_sample_is_an_error(function):
     with pytest.raises(AudioError, match="empty"):
         function(np.zeros(0, dtype=np.float32))
+
+
+def test_bands_are_those_that_cepstra_are_made_of():
+    """The orthonormal cosine transform of the bands, before liftering, is their cepstra."""
+    from scipy.fft import dct
+
+    waveform = noise(9_000)
+    bands = mfcc_bands(waveform)
+    assert bands.dtype == np.float32
+    assert bands.shape == (num_mfcc_frames(9_000), 23)
+    lifter = 1 + 11 * np.sin(np.pi * np.arange(13) / 22)
+    expected = dct(bands.astype(np.float64), norm="ortho", axis=1)[:, :13] * lifter
+    np.testing.assert_allclose(mfcc(waveform)[:, :13], expected, atol=1e-3)

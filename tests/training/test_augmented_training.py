@@ -11,7 +11,8 @@ from sprachbund.config import from_mapping
 from sprachbund.data.batches.augmentation import AugmentationConfig
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import DataError, RecipeError
-from sprachbund.training.assembly import Assembly, assemble
+from sprachbund.training.assembly.assemble import assemble
+from sprachbund.training.assembly.parts import Assembly
 from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe, load_recipe
 from sprachbund.training.run import train
 

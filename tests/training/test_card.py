@@ -3,7 +3,7 @@ from pathlib import Path
 import tiny
 from sprachbund.config import from_mapping
 from sprachbund.training.card import model_card
-from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe
+from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, RecognitionRecipe
 
 
 def test_the_card_of_a_pretrained_model(tmp_path: Path) -> None:
@@ -39,3 +39,12 @@ def test_a_stream_that_is_not_there_is_told(tmp_path: Path) -> None:
     plain = tiny.pretraining_recipe(tmp_path) | {"speech": None}
     card = model_card({}, from_mapping(PretrainingRecipe, plain, "test"))
     assert "- speech: none" in card
+
+
+def test_the_card_of_an_encoder(tmp_path: Path) -> None:
+    plain = tiny.encoder_recipe(tmp_path)
+    card = model_card({"targets": "units"}, from_mapping(EncoderPretrainingRecipe, plain, "test"))
+    assert card.startswith("# HuBERT\n")
+    for told in ("sprachbund finetune", "sprachbund tokens fit-units --model", "- targets: units"):
+        assert told in card
+    assert f"- speech: {plain['speech']['train'][0]}" in card

@@ -65,3 +65,10 @@ def test_the_mode_of_the_model_stays(cuts: list[Cut], is_training: bool, tmp_pat
     assert all(parameter.grad is None for parameter in model.parameters())
     # Decoding has no dropout in either mode.
     assert RecognitionInspector(model, tiny.character_tokenizer(), cuts[:2])()[0] == first
+
+
+def test_an_encoder_alone_is_inspected(cuts: list[Cut]) -> None:
+    model = tiny.hubert_model(num_units=None, vocab_size=len(tiny.character_tokenizer().vocabulary))
+    figures, shown = RecognitionInspector(model, tiny.character_tokenizer(), cuts)()
+    assert set(figures) == {"wer", "cer", "blank_rate"}
+    assert shown.count("said") == 3

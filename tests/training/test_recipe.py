@@ -6,8 +6,16 @@ import pytest
 import tiny
 from sprachbund.config import dump_yaml, from_mapping, to_mapping
 from sprachbund.errors import RecipeError
+from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.speecht5.config import SpeechT5Config
-from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe, load_recipe, shipped_recipes
+from sprachbund.training.recipe import (
+    VERBS,
+    EncoderPretrainingRecipe,
+    PretrainingRecipe,
+    RecognitionRecipe,
+    load_recipe,
+    shipped_recipes,
+)
 
 
 def write(folder: Path, name: str, text: str) -> str:
@@ -28,12 +36,13 @@ def test_recipes_are_shipped() -> None:
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_a_shipped_recipe_is_valid(name: str) -> None:
     recipe = load_recipe(name)
-    assert load_recipe(name, task=recipe.task) == recipe
+    assert load_recipe(name, verb=VERBS[recipe.task]) == recipe
     # Written back resolved it is the same recipe.
     assert from_mapping(type(recipe), to_mapping(recipe), name) == recipe
     schedule = recipe.optimization.schedule
     assert schedule.total_steps == recipe.run.steps
-    known = to_mapping(getattr(SpeechT5Config, recipe.model.size)(30))
+    config = SpeechT5Config if name.startswith("speecht5") else HubertConfig
+    known = to_mapping(getattr(config, recipe.model.size)(30))
     assert set(recipe.model.changes) <= set(known)
 
 
@@ -52,6 +61,36 @@ def test_a_recipe_may_extend_a_shipped_one(tmp_path: Path) -> None:
     shipped = load_recipe("speecht5_tiny_asr")
     assert own.run.seed == 77
     assert to_mapping(own) | {"run": None} == to_mapping(shipped) | {"run": None}
+
+
+def test_targets_of_another_kind_take_the_place_of_the_parents(tmp_path: Path) -> None:
+    parent = load_recipe("hubert_tiny_mfcc")
+    other = load_recipe(
+        write(tmp_path, "other.yaml", "extends: hubert_tiny_mfcc\ntargets: {kind: random_projection, codes: 7}\n")
+    )
+    same = load_recipe(write(tmp_path, "same.yaml", "extends: hubert_tiny_mfcc\ntargets: {units: mine}\n"))
+    assert isinstance(other, EncoderPretrainingRecipe)
+    assert isinstance(same, EncoderPretrainingRecipe)
+    assert to_mapping(other)["targets"] == {"kind": "random_projection", "codes": 7, "dim": 16, "seed": 1}
+    assert to_mapping(same)["targets"] == {"kind": "units", "units": "mine"}
+    assert to_mapping(other) | {"targets": None} == to_mapping(parent) | {"targets": None}
+
+
+COMPARED = ("hubert_tiny_mfcc", "hubert_tiny_random_projection", "hubert_tiny_teacher", "wav2vec2_tiny")
+
+
+def test_the_kinds_of_targets_are_compared_on_one_budget() -> None:
+    """The same encoder, steps, batches and masks; manifests, targets and heads differ."""
+    budgets = []
+    for name in COMPARED:
+        plain = to_mapping(load_recipe(name))
+        plain["speech"] = {key: value for key, value in plain["speech"].items() if key not in ("train", "valid")}
+        plain["model"]["changes"].pop("contrastive", None)
+        # Two kinds have nothing to tell of frames that are heard.
+        plain["objective"].pop("unmasked_weight")
+        budgets.append(plain | {"targets": None})
+    assert all(budget == budgets[0] for budget in budgets)
+    assert len({str(to_mapping(load_recipe(name))["targets"]) for name in COMPARED}) == len(COMPARED)
 
 
 def test_a_ring_of_recipes_is_refused(tmp_path: Path) -> None:
@@ -146,9 +185,9 @@ def test_pretraining_needs_speech_or_text(tmp_path: Path) -> None:
 
 def test_the_wrong_verb_is_told() -> None:
     with pytest.raises(RecipeError, match="sprachbund pretrain"):
-        load_recipe("speecht5_tiny_pretrain", task="recognition")
+        load_recipe("speecht5_tiny_pretrain", verb="finetune")
     with pytest.raises(RecipeError, match="sprachbund finetune"):
-        load_recipe("speecht5_tiny_asr", task="pretraining")
+        load_recipe("speecht5_tiny_asr", verb="pretrain")
 
 
 @pytest.mark.parametrize("task", ["", "task: asr\n", "task: null\n", "task: [recognition]\n", "task: {a: 1}\n"])

@@ -2,11 +2,12 @@
 
 config.json         what kind of model, and its configuration
 model.safetensors   the weights
-tokenizer/          the text tokenizer
+tokenizer/          the text tokenizer, if the model has to do with text
 README.md           the model card
 recipe.yaml         the resolved recipe it was trained with, if it was trained here
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 
 from sprachbund.errors import CheckpointError, SprachbundError
@@ -34,7 +36,7 @@ class StoredModel:
     kind: str  # name in the model table, such as "speecht5"
     config: Mapping[str, Any]
     weights: Mapping[str, Tensor]
-    tokenizer: TextTokenizer
+    tokenizer: TextTokenizer | None
     facts: Mapping[str, Any] = field(default_factory=dict)  # what made the weights: unit model fingerprint, stage
     card: str = ""
     recipe: str | None = None
@@ -58,7 +60,8 @@ def save_model(folder: Path, stored: StoredModel) -> None:
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in stored.weights.items()}
         with write_atomically(temporary / WEIGHTS) as handle:
             handle.write(safetensors.torch.save(tensors))
-        stored.tokenizer.save(temporary / TOKENIZER)
+        if stored.tokenizer is not None:
+            stored.tokenizer.save(temporary / TOKENIZER)
         (temporary / CARD).write_text(stored.card, "utf-8")
         if stored.recipe is not None:
             (temporary / RECIPE).write_text(stored.recipe, "utf-8")
@@ -74,7 +77,7 @@ def _header(stored: StoredModel) -> dict[str, Any]:
         "format": FORMAT,
         "kind": stored.kind,
         "config": dict(stored.config),
-        "vocabulary": stored.tokenizer.vocabulary.fingerprint(),
+        "vocabulary": None if stored.tokenizer is None else stored.tokenizer.vocabulary.fingerprint(),
         "facts": dict(stored.facts),
     }
 
@@ -136,22 +139,7 @@ def load_model(folder: Path) -> StoredModel:
     """
     header = read_header(folder)
     weights = read_weights(folder / WEIGHTS)
-    try:
-        tokenizer = load_tokenizer(folder / TOKENIZER)
-    except SprachbundError as error:
-        raise CheckpointError(
-            f"the tokenizer of this model folder cannot be used: {error.what}",
-            where=error.where or folder,
-            given=error.given,
-            mend="Copy the whole model folder again.",
-        ) from None
-    if header.get("vocabulary", tokenizer.vocabulary.fingerprint()) != tokenizer.vocabulary.fingerprint():
-        raise CheckpointError(
-            "the vocabulary does not match the weights",
-            where=folder / TOKENIZER,
-            given=f"fingerprint {tokenizer.vocabulary.fingerprint()[:12]}, expected {header['vocabulary'][:12]}",
-            mend="Put back the tokenizer the model was trained with.",
-        )
+    tokenizer = _load_tokenizer(folder, header)
     return StoredModel(
         kind=header["kind"],
         config=header["config"],
@@ -161,6 +149,39 @@ def load_model(folder: Path) -> StoredModel:
         card=_read_note(folder / CARD) or "",
         recipe=_read_note(folder / RECIPE),
     )
+
+
+def _load_tokenizer(folder: Path, header: Mapping[str, Any]) -> TextTokenizer | None:
+    if "vocabulary" in header and header["vocabulary"] is None:
+        return None
+    try:
+        tokenizer = load_tokenizer(folder / TOKENIZER)
+    except SprachbundError as error:
+        raise CheckpointError(
+            f"the tokenizer of this model folder cannot be used: {error.what}",
+            where=error.where or folder,
+            given=error.given,
+            mend="Copy the whole model folder again.",
+        ) from None
+    expected = str(header.get("vocabulary", tokenizer.vocabulary.fingerprint()))
+    if expected != tokenizer.vocabulary.fingerprint():
+        raise CheckpointError(
+            "the vocabulary does not match the weights",
+            where=folder / TOKENIZER,
+            given=f"fingerprint {tokenizer.vocabulary.fingerprint()[:12]}, expected {expected[:12]}",
+            mend="Put back the tokenizer the model was trained with.",
+        )
+    return tokenizer
+
+
+def weights_fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hexadecimal) of the names, types, shapes and bytes of weights, whatever their order."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _read_note(path: Path) -> str | None:

@@ -4,7 +4,7 @@ import typer
 
 from sprachbund.cli.training import OutOption, OverridesArgument, RecipeArgument, ResumeOption, run_recipe
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -12,4 +12,4 @@ def finetune(
     recipe: RecipeArgument, overrides: OverridesArgument = None, out: OutOption = None, resume: ResumeOption = False
 ) -> None:
     """Fine-tune a model for speech recognition; RECIPE is a file or the name of a shipped recipe."""
-    run_recipe("recognition", recipe, overrides, out, resume)
+    run_recipe("finetune", recipe, overrides, out, resume)

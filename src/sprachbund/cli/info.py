@@ -7,7 +7,7 @@ import typer
 
 from sprachbund.errors import CheckpointError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -41,10 +41,11 @@ def _describe_model(path: Path) -> dict[str, Any]:
     stored = load_model(path)
     model = build_model(stored, where=str(path))
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    vocabulary = None if stored.tokenizer is None else stored.tokenizer.vocabulary
     return {
         "kind": f"model folder, {stored.kind}",
         "parameters": f"{parameters / 1e6:.1f} million",
-        "vocabulary": f"{len(stored.tokenizer.vocabulary)} symbols, {stored.tokenizer.vocabulary.fingerprint()[:16]}",
+        "vocabulary": "none" if vocabulary is None else f"{len(vocabulary)} symbols, {vocabulary.fingerprint()[:16]}",
         **stored.facts,
     }
 

@@ -13,12 +13,12 @@ OutOption = Annotated[Path | None, typer.Option(help="Folder of the run; runs/RE
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")]
 
 
-def run_recipe(task: str, recipe: str, overrides: list[str] | None, out: Path | None, resume: bool) -> None:
+def run_recipe(verb: str, recipe: str, overrides: list[str] | None, out: Path | None, resume: bool) -> None:
     """Read the recipe, then train it."""
     from sprachbund.training.recipe import load_recipe
 
     # The recipe is checked before the training stack is loaded, which takes seconds.
-    resolved = load_recipe(recipe, tuple(overrides or ()), task=task)
+    resolved = load_recipe(recipe, tuple(overrides or ()), verb=verb)
     from sprachbund.training.run import train
 
     model = train(resolved, out or Path("runs") / Path(recipe).stem, resume=resume)

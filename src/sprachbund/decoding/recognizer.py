@@ -14,6 +14,7 @@ from sprachbund.decoding.hypothesis import Hypothesis
 from sprachbund.decoding.roles import BeamConfig
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import frames_from_samples, samples_per_frame
+from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.nn.precision import Precision, mixed_precision
 from sprachbund.shapes import Array, Float, Tensor
@@ -62,11 +63,11 @@ class Recognizer:
     """Transcribes recordings with a fine-tuned model.
 
     Args:
-        model: in evaluation mode from here on.
+        model: with a CTC head; in evaluation mode from here on.
         tokenizer: of the text the model was trained on.
     """
 
-    def __init__(self, model: SpeechT5, tokenizer: TextTokenizer) -> None:
+    def __init__(self, model: SpeechEncoder, tokenizer: TextTokenizer) -> None:
         self.model, self.tokenizer = model.eval(), tokenizer
         vocabulary = tokenizer.vocabulary
         # Nothing but text may be said: no mark, no mask, no blank.
@@ -88,8 +89,16 @@ class Recognizer:
     def transcribe_waveforms(
         self, waveforms: Sequence[Float[Array, " _"]], config: DecodingConfig | None = None
     ) -> list[Transcript]:
-        """Transcripts of waveforms at 16 kHz, in their order."""
+        """Transcripts of waveforms at 16 kHz, in their order.
+
+        Raises:
+            RecipeError: the attention beam is wanted of a model without a text decoder.
+        """
         config = config or DecodingConfig()
+        if config.method == "attention" and not isinstance(self.model, SpeechT5):
+            raise RecipeError(
+                "this model has no text decoder", given="decoder attention", mend="Decode with ctc: `--decoder ctc`."
+            )
         # A recording shorter than one frame says nothing.
         transcripts = [Transcript("", 0.0, 1.0, 0) for _ in waveforms]
         for batch in _batches([len(waveform) for waveform in waveforms], config.batch_seconds):
@@ -111,6 +120,7 @@ class Recognizer:
         if config.method == "ctc":
             hypotheses = greedy_ctc(logits, encoded.lengths, blank=blank, forbidden=self._specials | {EOS})
         else:
+            assert isinstance(self.model, SpeechT5), "checked before"
             beam = BeamConfig(
                 beam=config.beam,
                 length_penalty=config.length_penalty,

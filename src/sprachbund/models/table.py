@@ -1,20 +1,27 @@
 """The model table: one line a model."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from sprachbund.checkpoints.store import StoredModel
 from sprachbund.config import from_mapping, nearest
 from sprachbund.errors import CheckpointError, RecipeError
+from sprachbund.models.hubert.config import HubertConfig
+from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.shapes import Tensor
 
-MODELS = {"speecht5": (SpeechT5Config, SpeechT5)}
+MODELS: dict[str, tuple[Any, Any]] = {
+    "hubert": (HubertConfig, Hubert),
+    "speecht5": (SpeechT5Config, SpeechT5),
+}
 
 
-def build_model(stored: StoredModel, where: str) -> SpeechT5:
+def build_model(stored: StoredModel, where: str) -> SpeechEncoder:
     """The model of a model folder with its weights.
 
     Raises:
@@ -35,11 +42,12 @@ def build_model(stored: StoredModel, where: str) -> SpeechT5:
             given=error.given,
             mend=error.mend or "Put back the config.json that was saved with the weights.",
         ) from None
-    if config.vocab_size != len(stored.tokenizer.vocabulary):
+    num_symbols = None if stored.tokenizer is None else len(stored.tokenizer.vocabulary)
+    if config.vocab_size != num_symbols:
         raise CheckpointError(
             "the vocabulary does not match the weights",
             where=where,
-            given=f"{len(stored.tokenizer.vocabulary)} symbols, the model has {config.vocab_size}",
+            given=f"{num_symbols or 'no'} symbols, the model has {config.vocab_size or 'none'}",
             mend="Put back the tokenizer the model was trained with.",
         )
     try:
@@ -56,7 +64,13 @@ def build_model(stored: StoredModel, where: str) -> SpeechT5:
             mend="Put back the config.json that was saved with the weights.",
         ) from None
     model.load_state_dict(dict(stored.weights))
-    return model.eval()
+    result: SpeechEncoder = model.eval()
+    return result
+
+
+def kind_of(model: SpeechEncoder) -> str:
+    """The name of a model in the table."""
+    return next(kind for kind, (_, model_class) in MODELS.items() if type(model) is model_class)
 
 
 def check_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:

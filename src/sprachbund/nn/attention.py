@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import nn
 from torch.nn import functional as F
 
+from sprachbund.nn.gated_bias import GatedBias, biased_attention
 from sprachbund.nn.masking import hidden_keys
 from sprachbund.nn.relative_attention import relative_attention
 from sprachbund.shapes import Bool, Float, Tensor
@@ -57,6 +58,7 @@ class MultiheadAttention(nn.Module):
         padding_mask: Bool[Tensor, "batch key"] | None = None,
         causal: bool = False,
         relative_table: Float[Tensor, "distance head_dim"] | None = None,
+        gated_bias: GatedBias | None = None,
         need_weights: bool = False,
     ) -> Attended:
         """Attend to `memory`.
@@ -68,7 +70,8 @@ class MultiheadAttention(nn.Module):
                 its result is finite and without meaning.
             causal: each query sees its own position and those before.
             relative_table: vectors of `RelativePositions`.
-            need_weights: return the weights as well.
+            gated_bias: of self-attention; instead of the table.
+            need_weights: return the weights as well; without relative positions of either kind.
         """
         queries = self._split(self.query(states))
         if padding_mask is not None:
@@ -79,9 +82,12 @@ class MultiheadAttention(nn.Module):
             hidden = hidden_keys(padding_mask, causal, num_queries, num_keys, first, states.device)
             mixed, weights = self._weigh(queries, memory, hidden)
             return Attended(self._join(mixed), weights)
+        dropout = self.dropout if self.training else 0.0
+        if gated_bias is not None:
+            mixed = biased_attention(queries, *memory, gated_bias, padding_mask=padding_mask, dropout=dropout)
+            return Attended(self._join(mixed), None)
         if relative_table is None:
             return Attended(self._join(self._attend(queries, memory, padding_mask, causal)), None)
-        dropout = self.dropout if self.training else 0.0
         mixed = relative_attention(
             queries, *memory, relative_table, padding_mask=padding_mask, causal=causal, dropout=dropout
         )

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from sprachbund.nn.convolution import convolve_by_spectrum, filter_spectrum
 from sprachbund.nn.dropout import dropout
 from sprachbund.nn.precision import compute_dtype
-from sprachbund.shapes import Float, Int, Tensor
+from sprachbund.shapes import Bool, Float, Int, Tensor
 
 
 def blocked_sinusoids(positions: Int[Tensor, " position"], dim: int) -> Float[Tensor, "position dim"]:
@@ -112,6 +112,32 @@ class ConvolutionalPositions(nn.Module):
         factor = 5 if torch.is_grad_enabled() else 2  # where the spectrum is made each time
         num_frames = states.shape[0] * states.shape[1]
         return is_plain and not torch.compiler.is_compiling() and num_frames > factor * self.weight_gain.shape[2]
+
+
+class StackedPositions(nn.Module):
+    """Several grouped convolutions, one after the other, with a norm that learns nothing and GELU after each.
+
+    What the audio model of data2vec (Baevski et al. 2022) has in the place of `ConvolutionalPositions`. Each
+    convolution would fill padding with something that the next one sees, so it is zeroed before each.
+    """
+
+    def __init__(self, dim: int, kernel: int, groups: int, depth: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups) for _ in range(depth)
+        )
+
+    def forward(
+        self, states: Float[Tensor, "batch frame dim"], padding_mask: Bool[Tensor, "batch frame"]
+    ) -> Float[Tensor, "batch frame dim"]:
+        """What is to be added to `states`; at padding it holds no meaning."""
+        num_frames = states.shape[1]
+        for convolution in self.convolutions:
+            states = states.masked_fill(padding_mask[:, :, None], 0.0)
+            values = convolution(states.transpose(1, 2)).transpose(1, 2)
+            states = F.gelu(F.layer_norm(values[:, :num_frames], (self.dim,)))  # an even kernel yields one too many
+        return states
 
 
 class RelativePositions(nn.Module):

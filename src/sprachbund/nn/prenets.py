@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from sprachbund.lengths import frames_from_samples, padding_mask_from_lengths
 from sprachbund.nn.dropout import dropout
 from sprachbund.nn.gradient import scale_gradient
 from sprachbund.nn.masking import MaskEmbedding
-from sprachbund.nn.positions import ConvolutionalPositions, ScaledSinusoids, blocked_sinusoids
+from sprachbund.nn.positions import ConvolutionalPositions, ScaledSinusoids, StackedPositions, blocked_sinusoids
 from sprachbund.nn.precision import sum_precision
 from sprachbund.nn.waveform_frontend import WaveformFrontend, frame_lengths, frame_lengths_of_padding_mask
 from sprachbund.shapes import Bool, Float, Int, Tensor
@@ -31,6 +32,18 @@ class FramedSpeech:
     lengths: Int[Tensor, " batch"]
     energy: Float[Tensor, ""] | None
     """Sum of the squared outputs of the convolutions, if it was wanted: the feature penalty is its mean."""
+    features: Float[Tensor, "batch frame channel"] | None = None
+    """Those outputs normalised and not masked, if they were wanted."""
+
+
+class PositionShape(NamedTuple):
+    """Sizes of convolutional positions."""
+
+    kernel: int
+    """Frames that a convolution spans."""
+    groups: int
+    depth: int = 1
+    """Convolutions: one whose weight is normalised, or several whose outputs are."""
 
 
 class WaveformPrenet(nn.Module):
@@ -40,8 +53,8 @@ class WaveformPrenet(nn.Module):
         frontend: the convolutions. Where they let padding take part, so does all that follows here.
         channels: channels of the last convolution.
         dim: width of the states; equal to `channels` leaves the projection out.
-        position_kernel: frames that the convolutional positions span.
-        position_groups: their groups.
+        positions: sizes of the convolutional positions.
+        has_norm: normalise the channels before the projection.
         has_sinusoids: add sinusoidal positions too.
         dropout: after the projection.
         gradient_scale: factor on the gradient into the convolutions; 0 or less computes none.
@@ -53,18 +66,22 @@ class WaveformPrenet(nn.Module):
         channels: int,
         dim: int,
         *,
-        position_kernel: int,
-        position_groups: int,
+        positions: PositionShape,
+        has_norm: bool,
         has_sinusoids: bool,
         dropout: float,
         gradient_scale: float,
     ) -> None:
         super().__init__()
         self.frontend = frontend
-        self.norm = nn.LayerNorm(channels)
+        self.norm = nn.LayerNorm(channels) if has_norm else None
         self.projection = nn.Linear(channels, dim) if channels != dim else None
         self.mask_embedding = MaskEmbedding(dim)
-        self.positions = ConvolutionalPositions(dim, position_kernel, position_groups)
+        self.positions: ConvolutionalPositions | StackedPositions
+        if positions.depth == 1:
+            self.positions = ConvolutionalPositions(dim, positions.kernel, positions.groups)
+        else:
+            self.positions = StackedPositions(dim, *positions)
         self.has_sinusoids, self.dropout, self.gradient_scale = has_sinusoids, dropout, gradient_scale
 
     def frame_lengths(
@@ -97,6 +114,7 @@ class WaveformPrenet(nn.Module):
         channel_mask: Bool[Tensor, "batch dim"] | None = None,
         max_frames: int | None = None,
         with_energy: bool = False,
+        with_features: bool = False,
     ) -> FramedSpeech:
         """Frames of waveforms.
 
@@ -107,24 +125,35 @@ class WaveformPrenet(nn.Module):
             channel_mask: channels set to zero in all frames of a row.
             max_frames: drop what comes after, where there are fewer labels than frames.
             with_energy: sum up the squares for the feature penalty.
+            with_features: hand out the normalised features.
         """
         num_valid, num_frames = self.frame_lengths(lengths, waveforms.shape[1], max_frames)
         padding_mask = padding_mask_from_lengths(num_valid, num_frames)
         features = self._extract(waveforms, lengths)[:, :num_frames]
         energy = self._energy(features, padding_mask) if with_energy else None
-        states = self.norm(features)
+        normalized = states = features if self.norm is None else self.norm(features)
         if self.projection is not None:
             states = self.projection(states)
         states = dropout(states, self.dropout, self.training)
         states = self.mask_embedding(states, time_mask, channel_mask)
         if not self.frontend.sees_padding:
             states = states.masked_fill(padding_mask[:, :, None], 0.0)
-        states = sum_precision(states) + self.positions(states)
+        states = sum_precision(states) + self._locate(states, padding_mask)
         if self.has_sinusoids:
             numbers = torch.arange(FIRST_POSITION, FIRST_POSITION + num_frames, device=states.device)
             sinusoids = blocked_sinusoids(numbers, states.shape[2]).to(states.dtype)
             states = states + sinusoids.masked_fill(padding_mask[:, :, None], 0.0)
-        return FramedSpeech(states=states, lengths=num_valid, energy=energy)
+        return FramedSpeech(
+            states=states, lengths=num_valid, energy=energy, features=normalized if with_features else None
+        )
+
+    def _locate(self, states: Tensor, padding_mask: Tensor) -> Tensor:
+        positions: Tensor
+        if isinstance(self.positions, StackedPositions):
+            positions = self.positions(states, padding_mask)
+        else:
+            positions = self.positions(states)
+        return positions
 
     def _extract(
         self, waveforms: Float[Tensor, "batch sample"], lengths: Int[Tensor, " batch"]

@@ -101,14 +101,23 @@ class GumbelQuantizer(Quantizer):
     that falls with the steps. Evaluation takes the most likely code.
 
     Args:
+        dim: width of the code vectors together.
+        num_groups: see `Quantizer`.
+        codes_per_group: see `Quantizer`.
         temperature: first value, lowest value, factor a step.
+        input_dim: width of the states; None for `dim`.
     """
 
     def __init__(
-        self, dim: int, num_groups: int, codes_per_group: int, temperature: tuple[float, float, float]
+        self,
+        dim: int,
+        num_groups: int,
+        codes_per_group: int,
+        temperature: tuple[float, float, float],
+        input_dim: int | None = None,
     ) -> None:
         super().__init__(dim, num_groups, codes_per_group)
-        self.projection = nn.Linear(dim, num_groups * codes_per_group)
+        self.projection = nn.Linear(dim if input_dim is None else input_dim, num_groups * codes_per_group)
         self.schedule = temperature
         self.temperature = float(temperature[0])
 

@@ -1,6 +1,7 @@
 """Attention with relative positions: blocks of queries, so that no tensor of all queries by all keys exists."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch.nn import functional as F
@@ -43,10 +44,8 @@ def relative_attention(
         lengths = _valid_lengths(padding_mask, len(keys), keys.shape[2])
         if lengths is not None:
             return banded_attention(queries, keys, values, table, lengths)
-    num_queries, num_keys = queries.shape[2], keys.shape[2]
-    first = num_keys - num_queries if causal else 0
-    step = block_queries(queries.shape[0] * queries.shape[1], num_queries, num_keys)
-
+    num_keys = keys.shape[2]
+    first = num_keys - queries.shape[2] if causal else 0
     is_own = learns and queries.device.type == "cpu" and not torch.compiler.is_compiling()
 
     def attend(block: Tensor, start: int) -> Tensor:
@@ -58,6 +57,28 @@ def relative_attention(
             bias = bias.masked_fill(hidden, float("-inf"))
         return F.scaled_dot_product_attention(block, keys, values, attn_mask=bias, dropout_p=dropout)
 
+    return attend_in_blocks(attend, queries, num_keys, first=first, learns=learns)
+
+
+def attend_in_blocks(
+    attend: Callable[[Tensor, int], Tensor],
+    queries: Float[Tensor, "batch head query dim"],
+    num_keys: int,
+    *,
+    first: int = 0,
+    learns: bool,
+) -> Float[Tensor, "batch head query dim"]:
+    """Attend for some queries after others.
+
+    Args:
+        attend: takes queries and the position of the first of them.
+        queries: all of them.
+        num_keys: what they attend to.
+        first: position of the first query.
+        learns: whether a gradient is wanted.
+    """
+    num_queries = queries.shape[2]
+    step = block_queries(queries.shape[0] * queries.shape[1], num_queries, num_keys)
     if step >= num_queries:
         return attend(queries, first)
     blocks = []

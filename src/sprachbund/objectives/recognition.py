@@ -1,4 +1,4 @@
-"""Speech recognition: cross entropy of the decoder and CTC on the encoder (SpeechT5, section 3.2)."""
+"""Speech recognition: cross entropy of the decoder and CTC on the encoder (SpeechT5, section 3.2), or CTC alone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from sprachbund.data.batches.batch import TranscribedBatch
+from sprachbund.errors import RecipeError
+from sprachbund.models.encoded import EncodedSpeech
+from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import EncodedSpeech
 from sprachbund.objectives.loss import Figure, Loss, LossTerm
 from sprachbund.objectives.text import END, PADDING, ctc_loss, token_cross_entropy
 
@@ -37,15 +39,27 @@ class Recognition(nn.Module):
     """Speech in, its transcript out.
 
     Args:
-        model: any; its codebook is not used.
+        model: any with what the weights need, a text decoder or a CTC head; its codebook is not used.
         config: the weights.
+
+    Raises:
+        RecipeError: the model lacks one of them.
     """
 
-    def __init__(self, model: SpeechT5, config: RecognitionConfig | None = None) -> None:
+    def __init__(self, model: SpeechEncoder, config: RecognitionConfig | None = None) -> None:
         super().__init__()
         self.model = model
         self.config = RecognitionConfig() if config is None else config
         self.is_encoder_frozen = self.config.freeze_encoder_steps > 0
+        if self.config.decoder_weight and not isinstance(model, SpeechT5):
+            raise RecipeError(
+                "the model has no text decoder",
+                given=f"decoder_weight: {self.config.decoder_weight}",
+                mend="Set objective.decoder_weight to 0: CTC alone trains an encoder.",
+            )
+        if self.config.ctc_weight and model.ctc_head is None:
+            mend = "Set objective.ctc_weight to 0, or begin with a model that knows text."
+            raise RecipeError("the model has no CTC head", given=f"ctc_weight: {self.config.ctc_weight}", mend=mend)
 
     def set_step(self, step: int) -> None:
         """Tell the number of optimizer steps so far."""
@@ -59,6 +73,7 @@ class Recognition(nn.Module):
         terms: list[LossTerm] = []
         figures: dict[str, Figure] = {}
         if self.config.decoder_weight:
+            assert isinstance(self.model, SpeechT5)
             logits = self.model.decode_text(batch.decoder_input, encoded)
             tokens = token_cross_entropy(logits, batch.targets, self.config.label_smoothing)
             terms.append(LossTerm("decoder", self.config.decoder_weight, tokens.smoothed, count))
@@ -82,8 +97,8 @@ class Recognition(nn.Module):
             )
 
     def _ctc(self, encoded: EncodedSpeech, batch: TranscribedBatch) -> torch.Tensor:
-        blank = self.model.config.blank if self.config.blank is None else self.config.blank
         logits = self.model.ctc_logits(encoded)
+        blank = logits.shape[2] - 1 if self.config.blank is None else self.config.blank
         return ctc_loss(logits, encoded.lengths, batch.targets, blank=blank, zero_infinity=self.config.zero_infinity)
 
     def _count(self, batch: TranscribedBatch) -> float:

@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sprachbund.data.batches.batch import SpeechBatch
-from sprachbund.errors import RecipeError
-from sprachbund.lengths import padding_mask_from_lengths
+from sprachbund.models.encoded import Encoded, EncodedSpeech
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import Encoded, EncodedSpeech
 from sprachbund.nn.quantizer import Quantized
 from sprachbund.objectives.codebook import codebook_counts, codebook_figures, codebook_terms, require_codebook
 from sprachbund.objectives.loss import Figure, Loss, LossTerm
+from sprachbund.objectives.masked_units import (
+    UnitTargets,
+    encode_masked,
+    require_unit_prediction,
+    unit_targets,
+    unit_terms,
+)
 from sprachbund.objectives.spectrogram import absolute_distance, spectrogram_counts, spectrogram_target, stop_loss
-from sprachbund.shapes import Bool, Int, Tensor
-
-PADDING = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,6 @@ class SpeechPretrainingConfig:
     """Mix codes into what the decoder reads."""
 
 
-@dataclass(frozen=True)
-class _Targets:
-    units: Int[Tensor, "batch frame"]
-    masked: Bool[Tensor, "batch frame"]
-    unmasked: Bool[Tensor, "batch frame"]
-    num_cells: float  # of the front-end's features that the penalty averages over
-
-
 class SpeechPretraining(nn.Module):
     """Speech in, units at masked frames and the spectrogram out.
 
@@ -70,12 +62,8 @@ class SpeechPretraining(nn.Module):
         self.predicts_units = bool(self.config.masked_weight or self.config.unmasked_weight)
         self.decodes = bool(self.config.spectrogram_weight or self.config.stop_weight)
         require_codebook(model, self.config.use_codebook)
-        if self.predicts_units and model.unit_predictor is None:
-            raise RecipeError(
-                "units are to be predicted, and the model does not predict any",
-                given="has_unit_prediction: false",
-                mend="Set has_unit_prediction: true, or masked_weight and unmasked_weight: 0.",
-            )
+        if self.predicts_units:
+            require_unit_prediction(model)
 
     def set_step(self, step: int) -> None:
         """Tell the number of optimizer steps so far."""
@@ -83,8 +71,9 @@ class SpeechPretraining(nn.Module):
 
     def forward(self, batch: SpeechBatch) -> Loss:
         """The loss of one micro-batch."""
-        targets = self._targets(batch)
-        encoded = self._encode(batch, targets)
+        targets = unit_targets(self.model, batch)
+        with_energy = bool(self.config.feature_penalty_weight)
+        encoded = encode_masked(self.model, batch, targets, with_energy=with_energy)
         terms, figures = self._unit_terms(encoded, targets)
         if encoded.energy is not None:
             weight = self.config.feature_penalty_weight
@@ -102,7 +91,7 @@ class SpeechPretraining(nn.Module):
     def counts(self, batch: SpeechBatch) -> dict[str, float]:
         """The count of every term of `forward`, from the batch alone."""
         config, model = self.config, self.model.config
-        targets = self._targets(batch)
+        targets = unit_targets(self.model, batch)
         cells, stops = spectrogram_counts(batch.mel_lengths, model.num_mels, model.reduction_factor)
         wanted = {
             "masked_units": (config.masked_weight, float(targets.masked.sum())),
@@ -116,65 +105,11 @@ class SpeechPretraining(nn.Module):
             counts.update(codebook_counts(self.model, config.diversity_weight, config.commitment_weight))
         return counts
 
-    def _targets(self, batch: SpeechBatch) -> _Targets:
-        """Frame t takes the label at time t; frames that have none are not judged."""
-        model = self.model
-        max_frames = self._labelled_frames(batch)
-        lengths, num_frames = model.speech_prenet.frame_lengths(
-            batch.waveform_lengths, batch.waveforms.shape[1], max_frames
-        )
-        step = self._labels_per_frame()
-        places = (torch.arange(num_frames, device=batch.units.device).float() * step).long()
-        units = F.pad(batch.units, (0, 1), value=PADDING)[:, places.clamp(max=batch.units.shape[1])]
-        judged = ~padding_mask_from_lengths(lengths, num_frames)
-        num_frames_counted = float(lengths.sum())
-        if model.config.original_numerics:
-            num_frames_counted = float(num_frames * len(lengths))
-        else:
-            judged = judged & (units != PADDING)
-        masked = batch.time_mask[:, :num_frames]
-        cells = num_frames_counted * model.config.conv_layers[-1][0]
-        return _Targets(units, judged & masked, judged & ~masked, cells)
-
-    def _labels_per_frame(self) -> float:
-        config = self.model.config
-        samples_a_frame = 1
-        for _, _, stride in config.conv_layers:
-            samples_a_frame *= stride
-        return config.unit_rate * samples_a_frame / 16000
-
-    def _labelled_frames(self, batch: SpeechBatch) -> int | None:
-        # The original cuts the batch to the frames that have labels; here such frames are only left out of the loss.
-        if not self.model.config.original_numerics:
-            return None
-        return int(batch.units.shape[1] / self._labels_per_frame())
-
-    def _encode(self, batch: SpeechBatch, targets: _Targets) -> EncodedSpeech:
-        return self.model.encode_speech(
-            batch.waveforms,
-            batch.waveform_lengths,
-            time_mask=batch.time_mask[:, : targets.units.shape[1]],
-            max_frames=self._labelled_frames(batch),
-            with_energy=bool(self.config.feature_penalty_weight),
-        )
-
-    def _unit_terms(self, encoded: EncodedSpeech, targets: _Targets) -> tuple[list[LossTerm], dict[str, Figure]]:
-        terms: list[LossTerm] = []
-        figures: dict[str, Figure] = {}
+    def _unit_terms(self, encoded: EncodedSpeech, targets: UnitTargets) -> tuple[list[LossTerm], dict[str, Figure]]:
         if not self.predicts_units:
-            return terms, figures
+            return [], {}
         weights = {"masked": self.config.masked_weight, "unmasked": self.config.unmasked_weight}
-        for name, weight in weights.items():
-            chosen = targets.masked if name == "masked" else targets.unmasked
-            wanted = targets.units[chosen].long()
-            with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
-                logits = self.model.unit_logits(encoded.states[chosen])
-                loss = F.cross_entropy(logits, wanted, reduction="sum")
-            correct = (logits.detach().argmax(dim=1) == wanted).sum().float()
-            figures[f"{name}_accuracy"] = (correct, float(len(wanted)))
-            if weight:
-                terms.append(LossTerm(f"{name}_units", weight, loss, float(len(wanted))))
-        return terms, figures
+        return unit_terms(self.model, encoded.states, targets, weights)
 
     def _codebook_terms(self, quantized: Quantized) -> tuple[LossTerm, ...]:
         return codebook_terms(self.model, quantized, self.config.diversity_weight, self.config.commitment_weight)

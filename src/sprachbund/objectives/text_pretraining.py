@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from sprachbund.data.batches.batch import TextBatch
+from sprachbund.models.encoded import Encoded
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import Encoded
 from sprachbund.objectives.codebook import codebook_counts, codebook_figures, codebook_terms, require_codebook
 from sprachbund.objectives.loss import Figure, Loss, LossTerm
 from sprachbund.objectives.text import PADDING, token_cross_entropy

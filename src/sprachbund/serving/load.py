@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.errors import CheckpointError
 from sprachbund.models.table import build_model
 
 
@@ -14,4 +15,12 @@ def load(folder: Path | str) -> Recognizer:
         CheckpointError: the folder is not a sound model folder.
     """
     stored: StoredModel = load_model(Path(folder))
-    return Recognizer(build_model(stored, where=str(folder)), stored.tokenizer)
+    model = build_model(stored, where=str(folder))
+    if stored.tokenizer is None or model.ctc_head is None:
+        raise CheckpointError(
+            "this model does not transcribe",
+            where=folder,
+            given=f"{stored.kind}, {stored.facts.get('stage', 'unknown stage')}",
+            mend="Fine-tune it with `sprachbund finetune` first.",
+        )
+    return Recognizer(model, stored.tokenizer)

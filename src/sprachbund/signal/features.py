@@ -76,15 +76,19 @@ def mfcc(waveform: Float[Array, " sample"]) -> Float[Array, "frame channel"]:
         AudioError: there is no sample.
     """
     _check_not_empty(waveform)
-    samples = waveform.astype(np.float64)
-    before = (MFCC_WINDOW - MFCC_HOP) // 2
-    num_frames = num_mfcc_frames(len(samples))
-    after = max(0, (num_frames - 1) * MFCC_HOP + MFCC_WINDOW - before - len(samples))
-    mirrored = np.pad(samples, (before, after), mode="symmetric")
-    frames = np.lib.stride_tricks.sliding_window_view(mirrored, MFCC_WINDOW)[::MFCC_HOP][:num_frames]
-    cepstra = _in_blocks(_cepstra, frames)
+    cepstra = _in_blocks(_cepstra, _mfcc_windows(waveform))
     slopes = _slopes(cepstra)
     return np.concatenate([cepstra, slopes, _slopes(slopes)], axis=1).astype(np.float32)
+
+
+def mfcc_bands(waveform: Float[Array, " sample"]) -> Float[Array, "frame mel"]:
+    """The logarithms of the 23 bands that `mfcc` makes its cepstra of, in the same frames.
+
+    Raises:
+        AudioError: there is no sample.
+    """
+    _check_not_empty(waveform)
+    return _in_blocks(_bands, _mfcc_windows(waveform)).astype(np.float32)
 
 
 def num_mfcc_frames(num_samples: int) -> int:
@@ -92,14 +96,28 @@ def num_mfcc_frames(num_samples: int) -> int:
     return max(1, (num_samples + MFCC_HOP // 2) // MFCC_HOP)
 
 
-def _cepstra(frames: Float[Array, "frame window"]) -> Float[Array, "frame channel"]:
+def _mfcc_windows(waveform: Float[Array, " sample"]) -> Float[Array, "frame window"]:
+    samples = waveform.astype(np.float64)
+    before = (MFCC_WINDOW - MFCC_HOP) // 2
+    num_frames = num_mfcc_frames(len(samples))
+    after = max(0, (num_frames - 1) * MFCC_HOP + MFCC_WINDOW - before - len(samples))
+    mirrored = np.pad(samples, (before, after), mode="symmetric")
+    windows: Array = np.lib.stride_tricks.sliding_window_view(mirrored, MFCC_WINDOW)[::MFCC_HOP][:num_frames]
+    return windows
+
+
+def _bands(frames: Float[Array, "frame window"]) -> Float[Array, "frame mel"]:
     frames = frames - frames.mean(axis=1, keepdims=True)
     previous = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
     # Povey's window: a symmetric Hann window to the power 0.85.
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(MFCC_WINDOW) / (MFCC_WINDOW - 1))) ** 0.85
     power = np.abs(np.fft.rfft((frames - PREEMPHASIS * previous) * window, MFCC_FFT)) ** 2
-    bands = np.log(np.maximum(np.finfo(np.float32).eps, power @ _mfcc_basis().T))
-    cepstra: Array = bands @ _cosines().T
+    bands: Array = np.log(np.maximum(np.finfo(np.float32).eps, power @ _mfcc_basis().T))
+    return bands
+
+
+def _cepstra(frames: Float[Array, "frame window"]) -> Float[Array, "frame channel"]:
+    cepstra: Array = _bands(frames) @ _cosines().T
     return cepstra
 
 

@@ -7,8 +7,9 @@ their grouping changes it, and assigns every frame on its own, whatever stands b
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,16 @@ from safetensors import SafetensorError
 
 from sprachbund.errors import VocabularyError
 from sprachbund.files import write_atomically
-from sprachbund.shapes import Array, Float, Int, Integer
+from sprachbund.shapes import Array, Float, Int
+from sprachbund.tokens.reservoir import Reservoir
 
 CENTROIDS_FILE = "units.safetensors"
 DESCRIPTION_FILE = "units.json"
 
 SHORTEST_SHIFT, LONGEST_SHIFT = 1e-4, 1.0  # seconds
 RESERVOIR_FRAMES = 500_000
-# Frames of one matrix product in `assign`; the last block of an utterance is filled up with zeros.
-BLOCK_FRAMES = 1024
-# Distances closer than this share of their size are compared exactly: far above the rounding of a float64 product.
-CLOSE_CALL = 1e-10
+RESERVOIR_BYTES = 192 << 20  # fewer frames of wide features: 65 536 of 768 channels
+BLOCK_DISTANCES = 1 << 17  # looked at together in `assign`: half a megabyte stays in a processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,51 +95,87 @@ class UnitModel:
             features: pairs of a cut id and its features (frame, channel); in any order.
             num_units: clusters.
             seed: of the choice of frames and of the clustering.
-            reservoir_frames: frames kept; all where there are fewer.
+            reservoir_frames: frames kept, but no more than take `RESERVOIR_BYTES`; all where there are fewer.
             feature: name of the features.
             frame_shift: seconds between two frames.
 
         Raises:
             VocabularyError: fewer distinct frames than units, a cut id twice, or features that do not fit each other.
         """
-        reservoir = Reservoir(max(reservoir_frames, num_units), seed=seed)
-        for cut_id, frames in features:
+        stream = iter(features)
+        first = list(islice(stream, 1))
+        most = RESERVOIR_BYTES // (4 * max(1, first[0][1].shape[1])) if first else 0
+        reservoir = Reservoir(max(min(reservoir_frames, most), num_units), seed=seed)
+        for cut_id, frames in chain(first, stream):
             reservoir.add(cut_id, frames)
-        return cls(_cluster(reservoir.frames(), num_units, seed), feature, frame_shift)
+        sample = reservoir.frames()
+        del reservoir  # its memory is wanted for clustering
+        return cls(_cluster(sample, num_units, seed), feature, frame_shift)
 
     def assign(self, features: Float[Array, "frame channel"]) -> Int[Array, " frame"]:
         """The nearest centroid of each frame (int32), the lowest id among equally near ones.
 
-        The unit of a frame depends on nothing but the frame: products are taken in float64 over blocks of one size,
-        and where two centroids come closer than rounding could decide, the distances of that frame are taken alone.
+        The unit of a frame depends on nothing but the frame: single precision decides only where its rounding, bounded
+        for any order of adding, cannot change which centroid is nearest. Elsewhere the distances are taken in double
+        precision, frame by frame.
 
         Raises:
             VocabularyError: another number of channels than the model's, or values that are not finite.
         """
-        if features.shape[1] != self.num_channels or not np.isfinite(features).all():
-            raise VocabularyError(
-                "the features do not fit the unit model",
-                given=f"shape {features.shape}, all finite: {bool(np.isfinite(features).all())}",
-                mend=f"Give finite '{self.feature}' features of {self.num_channels} channels.",
-            )
+        if features.shape[1] != self.num_channels:
+            raise self._misfit(features)
         units = np.empty(len(features), dtype=np.int32)
-        for start in range(0, len(features), BLOCK_FRAMES):
-            block = features[start : start + BLOCK_FRAMES].astype(np.float64)
-            units[start : start + BLOCK_FRAMES] = self._assign_block(block)
+        size = max(1, BLOCK_DISTANCES // self.num_units)
+        for start in range(0, len(features), size):
+            block = np.ascontiguousarray(features[start : start + size], dtype=np.float32)
+            units[start : start + size] = self._assign_block(block)
         return units
 
     def _assign_block(self, block: Float[Array, "frame channel"]) -> Int[Array, " frame"]:
-        centroids = self.centroids.astype(np.float64)
-        norms = (centroids**2).sum(axis=1)
-        padded = np.pad(block, ((0, BLOCK_FRAMES - len(block)), (0, 0)))
-        # Squared distance without the frame's own norm, which is the same for all centroids.
-        distances = (norms - 2 * (padded @ centroids.T))[: len(block)]
-        units: Int[Array, " frame"] = distances.argmin(axis=1).astype(np.int32)
-        margins = CLOSE_CALL * ((block**2).sum(axis=1) + norms.max())
-        rivals = (distances <= (distances.min(axis=1) + margins)[:, None]).sum(axis=1)
-        for row in np.flatnonzero(rivals > 1):
-            units[row] = ((centroids - block[row]) ** 2).sum(axis=1).argmin()
+        doubled, norms = self._products
+        # Large numbers overflow single precision; such frames are all looked at again.
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Squared distance without the frame's own norm, which is the same for all centroids.
+            distances = block @ doubled
+            distances += norms
+            nearest = distances.argmin(axis=1)
+            sizes = np.einsum("fc,fc->f", block, block) + 2 * norms.max()
+            limits = distances[np.arange(len(block)), nearest] + self._rounding * sizes
+            is_near = distances <= limits[:, None]
+        if not np.isfinite(sizes).all() and not np.isfinite(block).all():
+            raise self._misfit(block)
+        units: Int[Array, " frame"] = nearest.astype(np.int32)
+        is_open = ~np.isfinite(limits)
+        # Every row has one at least; rows are counted only where some has more, which is seldom.
+        if is_open.any() or np.count_nonzero(is_near) > len(block):
+            is_open |= np.count_nonzero(is_near, axis=1) != 1
+        for row in np.flatnonzero(is_open):
+            rivals = np.flatnonzero(~(distances[row] > limits[row]))
+            exact = self.centroids[rivals].astype(np.float64) - block[row]
+            units[row] = rivals[(exact**2).sum(axis=1).argmin()]
         return units
+
+    def _misfit(self, features: Float[Array, "frame channel"]) -> VocabularyError:
+        return VocabularyError(
+            "the features do not fit the unit model",
+            given=f"shape {features.shape}, all finite: {bool(np.isfinite(features).all())}",
+            mend=f"Give finite '{self.feature}' features of {self.num_channels} channels.",
+        )
+
+    @cached_property
+    def _products(self) -> tuple[Float[Array, "channel unit"], Float[Array, " unit"]]:
+        """What a frame is multiplied with, and what is added then."""
+        norms = (self.centroids.astype(np.float64) ** 2).sum(axis=1)
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(-2 * self.centroids.T), norms.astype(np.float32)
+
+    @property
+    def _rounding(self) -> np.float32:
+        """How far two computed distances may be off against each other, as a share of the squares that are added up.
+
+        Each is a sum of so many products and a norm; a tenth more covers the rounding of the bound itself.
+        """
+        return np.float32(2.2 * (self.num_channels + 4) * 2.0**-24)
 
     def save(self, folder: Path | str) -> None:
         """Write ``units.safetensors`` and, last, ``units.json`` with the settings and the fingerprint."""
@@ -180,77 +216,6 @@ class UnitModel:
                 "centroids and settings are not of one unit model", where=folder, given=found, mend=mend
             )
         return model
-
-
-@dataclass
-class Reservoir:
-    """The frames with the smallest hashes among all that were added: a sample that no order of adding can change.
-
-    The hash of a frame mixes the seed, the cut id and the frame's place in the cut. Memory stays below twice `capacity`
-    frames and one cut.
-    """
-
-    capacity: int
-    seed: int = 0
-    _keys: list[Integer[Array, " _"]] = field(default_factory=list, init=False)
-    _frames: list[Float[Array, "_ _"]] = field(default_factory=list, init=False)
-    _num_kept: int = field(default=0, init=False)
-    _highest: int = field(default=2**64 - 1, init=False)
-    _seen: set[int] = field(default_factory=set, init=False)
-
-    def add(self, cut_id: str, frames: Float[Array, "frame channel"]) -> None:
-        """Offer the frames of one cut.
-
-        Raises:
-            VocabularyError: the cut was there before, its channels are not those of the others, or not all finite.
-        """
-        identity = _hash_id(cut_id, self.seed)
-        if identity in self._seen:
-            raise VocabularyError("a cut id is there twice", given=cut_id, mend="Give every manifest once.")
-        self._seen.add(identity)
-        num_channels = self._frames[0].shape[1] if self._frames else max(1, frames.shape[1])
-        if frames.shape[1] != num_channels or not np.isfinite(frames).all():
-            raise VocabularyError(
-                "features are not finite, or have other channels than those before",
-                where=f"cut {cut_id}",
-                given=f"shape {frames.shape}",
-                mend="Compute the features of all cuts in the same way.",
-            )
-        keys = _hash_frames(identity, len(frames))
-        is_low = keys <= np.uint64(self._highest)
-        self._keys.append(keys[is_low])
-        self._frames.append(frames[is_low].astype(np.float32))
-        self._num_kept += int(is_low.sum())
-        if self._num_kept > 2 * self.capacity:
-            self._prune()
-
-    def frames(self) -> Float[Array, "frame channel"]:
-        """The chosen frames (float32) in the order of their hashes."""
-        if not self._frames:
-            return np.zeros((0, 0), dtype=np.float32)
-        self._prune()
-        return self._frames[0]
-
-    def _prune(self) -> None:
-        keys, frames = np.concatenate(self._keys), np.concatenate(self._frames)
-        # Equal hashes, rare as they are, are parted by a value of the frames, to stay free of the order.
-        order = np.lexsort((frames[:, 0], keys))[: self.capacity]
-        self._keys, self._frames, self._num_kept = [keys[order]], [frames[order]], len(order)
-        if len(order) == self.capacity:
-            self._highest = int(keys[order[-1]])
-
-
-def _hash_id(cut_id: str, seed: int) -> int:
-    digest = hashlib.blake2b(f"{seed}\0{cut_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
-
-
-def _hash_frames(identity: int, num_frames: int) -> Integer[Array, " frame"]:
-    """One 64-bit hash a frame: the finaliser of SplitMix64 over a Weyl sequence that starts at the hash of the cut."""
-    keys = np.arange(1, num_frames + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(identity)
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
 
 
 def _cluster(frames: Float[Array, "frame channel"], num_units: int, seed: int) -> Float[Array, "unit channel"]:

@@ -5,9 +5,13 @@ from typing import Any
 
 from sprachbund.training.recipe import PretrainingRecipe, Recipe
 
-_USE = {
-    True: "It is pre-trained only: fine-tune it with `sprachbund finetune RECIPE init=THIS_FOLDER`.",
-    False: "Transcribe with `sprachbund transcribe THIS_FOLDER FILES...`.",
+_TITLES = {"pretraining": "SpeechT5", "encoder_pretraining": "HuBERT", "recognition": "Speech recognition"}
+_PRETRAINED = "It is pre-trained only: fine-tune it with `sprachbund finetune RECIPE init=THIS_FOLDER`."
+_TEACHER = "Make units of a layer with `sprachbund tokens fit-units --model THIS_FOLDER --layer N`."
+_USES = {
+    "pretraining": _PRETRAINED,
+    "encoder_pretraining": f"{_PRETRAINED} {_TEACHER}",
+    "recognition": "Transcribe with `sprachbund transcribe THIS_FOLDER FILES...`.",
 }
 
 
@@ -17,7 +21,7 @@ def model_card(facts: Mapping[str, Any], recipe: Recipe) -> str:
     text_config = recipe.text if isinstance(recipe, PretrainingRecipe) else None
     text = [str(path) for path in text_config.train] if text_config else []
     rows = [f"- {name}: {value}" for name, value in facts.items()]
-    lines = ["# SpeechT5", "", _USE[isinstance(recipe, PretrainingRecipe)], "", "## What it was trained on", ""]
+    lines = [f"# {_TITLES[recipe.task]}", "", _USES[recipe.task], "", "## What it was trained on", ""]
     lines += [f"- speech: {', '.join(speech) or 'none'}", *([f"- text: {', '.join(text)}"] if text else [])]
     lines += ["", "## Facts", "", *rows, "", "The resolved recipe is in `recipe.yaml`. Licences of the data apply.", ""]
     return "\n".join(lines)

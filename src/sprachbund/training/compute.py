@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from sprachbund.errors import RecipeError
+from sprachbund.nn.decoder import DecoderStack
 from sprachbund.nn.precision import Precision
-from sprachbund.nn.transformer import DecoderStack, EncoderStack
+from sprachbund.nn.transformer import EncoderStack
 
 
 @dataclass(frozen=True, kw_only=True)

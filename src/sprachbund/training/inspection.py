@@ -7,7 +7,7 @@ from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognizer import Recognizer
 from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
-from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.training.distributed import process_rank
 from sprachbund.training.sharding import is_sharded, whole_tensors
@@ -23,7 +23,7 @@ class RecognitionInspector:
         num_shown: how many of them are shown as text.
     """
 
-    def __init__(self, model: SpeechT5, tokenizer: TextTokenizer, cuts: Sequence[Any], num_shown: int = 3) -> None:
+    def __init__(self, model: SpeechEncoder, tokenizer: TextTokenizer, cuts: Sequence[Any], num_shown: int = 3) -> None:
         self.model, self.tokenizer, self.cuts, self.num_shown = model, tokenizer, cuts, num_shown
 
     def __call__(self) -> tuple[dict[str, float], str]:
@@ -51,14 +51,14 @@ class RecognitionInspector:
         return figures, "\n".join(shown)
 
 
-def _whole_model(model: SpeechT5) -> SpeechT5:
+def _whole_model(model: SpeechEncoder) -> SpeechEncoder:
     """The model; a copy of it where it lies in parts, which only training can gather layer by layer."""
     if not is_sharded(model):
         return model
     weights = whole_tensors(model.state_dict(), keep=process_rank() == 0)
     if process_rank() != 0:
         return model
-    copy = SpeechT5(model.config).to(next(model.parameters()).device)
+    copy = type(model)(model.config).to(next(model.parameters()).device)
     copy.load_state_dict(weights)
     return copy
 

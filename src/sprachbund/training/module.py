@@ -15,8 +15,8 @@ from sprachbund.data.mixture import Step
 from sprachbund.nn.precision import Precision, mixed_precision
 from sprachbund.objectives.joint_pretraining import JointPretraining
 from sprachbund.objectives.loss import Loss, add_counts
-from sprachbund.objectives.recognition import Recognition
 from sprachbund.shapes import Tensor
+from sprachbund.training.assembly.parts import Objective
 from sprachbund.training.data import Filler
 from sprachbund.training.distributed import sum_over_processes
 from sprachbund.training.figures import Figures
@@ -39,7 +39,7 @@ class TrainingModule(LightningModule):
 
     def __init__(
         self,
-        objective: JointPretraining | Recognition,
+        objective: Objective,
         optimization: OptimizationConfig,
         seed: int,
         precision: Precision = "float32",

@@ -29,9 +29,11 @@ from sprachbund.data.batches.augmentation import AugmentationConfig
 from sprachbund.errors import RecipeError
 from sprachbund.files import is_file
 from sprachbund.objectives.joint_pretraining import JointPretrainingConfig
+from sprachbund.objectives.masked_prediction import MaskedPredictionConfig
 from sprachbund.objectives.recognition import RecognitionConfig
 from sprachbund.training.compute import ComputeConfig
 from sprachbund.training.schedules import ScheduleConfig, learning_rate
+from sprachbund.training.targets import Targets
 
 Memory = Annotated[float, Field(ge=0, lt=1)]  # of a running mean: the share of the past
 MeanSpan = Annotated[float, Field(ge=0.1, le=64)]  # below, spans hardly ever hold a word; above, they hold whole lines
@@ -147,13 +149,29 @@ class PretrainingRecipe:
     def __post_init__(self) -> None:
         if self.speech is None and self.text is None:
             raise ValueError("speech and text are both null: nothing is left to train on")
-        if self.augmentation.speed is not None:
-            raise ValueError(
-                "augmentation.speed changes lengths, which units do not follow: save the faster and slower clips as "
-                "audio files, label those, and leave it out"
-            )
+        refuse_speed(self.augmentation)
         if self.speech is None and self.augmentation.is_on:
             raise ValueError("without speech there is nothing to augment: leave augmentation out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderPretrainingRecipe:
+    """Pre-training of a speech encoder alone, by what it tells of masked frames."""
+
+    task: Literal["encoder_pretraining"]
+    init: Path | None = None  # a model folder to go on from; null begins with random weights
+    model: ModelChoice = field(default_factory=ModelChoice)
+    targets: Targets
+    speech: SpeechConfig
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    objective: MaskedPredictionConfig = field(default_factory=MaskedPredictionConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        refuse_speed(self.augmentation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +195,27 @@ class RecognitionRecipe:
             raise ValueError("from random weights (init: null) a tokenizer is needed")
 
 
-Recipe = PretrainingRecipe | RecognitionRecipe
-_TASKS = {"pretraining": PretrainingRecipe, "recognition": RecognitionRecipe}
+def refuse_speed(config: AugmentationConfig) -> None:
+    """Refuse a change of speed in pre-training.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if config.speed is not None:
+        raise ValueError(
+            "augmentation.speed changes lengths, which units do not follow: save the faster and slower clips as "
+            "audio files, label those, and leave it out"
+        )
+
+
+Recipe = PretrainingRecipe | EncoderPretrainingRecipe | RecognitionRecipe
+_TASKS: dict[str, type[Recipe]] = {
+    "pretraining": PretrainingRecipe,
+    "encoder_pretraining": EncoderPretrainingRecipe,
+    "recognition": RecognitionRecipe,
+}
+VERBS = {"pretraining": "pretrain", "encoder_pretraining": "pretrain", "recognition": "finetune"}
+"""The command that runs a task."""
 
 
 def shipped_recipes() -> list[str]:
@@ -187,7 +224,7 @@ def shipped_recipes() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_recipe(name: str, overrides: tuple[str, ...] = (), *, task: str | None = None) -> Recipe:
+def load_recipe(name: str, overrides: tuple[str, ...] = (), *, verb: str | None = None) -> Recipe:
     """The recipe in the file `name`, or the shipped one of that name, with overrides applied.
 
     Raises:
@@ -199,9 +236,8 @@ def load_recipe(name: str, overrides: tuple[str, ...] = (), *, task: str | None 
         raise RecipeError(
             "the key 'task' must name a task", where=name, given=given, mend=f"Write one of {list(_TASKS)}."
         )
-    if task is not None and given != task:
-        verb = {"pretraining": "pretrain", "recognition": "finetune"}[given]
-        raise RecipeError(f"this is a recipe of the task {given}", where=name, mend=f"Use `sprachbund {verb}`.")
+    if verb is not None and VERBS[given] != verb:
+        raise RecipeError(f"this is a recipe of the task {given}", where=name, mend=f"Use `sprachbund {VERBS[given]}`.")
     return from_mapping(_TASKS[given], plain, name)
 
 
@@ -210,7 +246,15 @@ def _resolve(name: str, seen: tuple[str, ...]) -> Plain:
         raise RecipeError("these recipes extend each other in a ring", given=" -> ".join((*seen, name)))
     plain = _read(name)
     parent = plain.pop("extends", None)
-    return plain if parent is None else merge(_resolve(str(parent), (*seen, name)), plain)
+    return plain if parent is None else _extended(_resolve(str(parent), (*seen, name)), plain)
+
+
+def _extended(parent: Plain, changes: Plain) -> Plain:
+    """The parent with the changes laid over it; targets of another kind take the place of the parent's."""
+    old, new = parent.get("targets"), changes.get("targets")
+    if isinstance(old, dict) and isinstance(new, dict) and new.get("kind", old.get("kind")) != old.get("kind"):
+        parent = {**parent, "targets": {}}
+    return merge(parent, changes)
 
 
 def _read(name: str) -> Plain:

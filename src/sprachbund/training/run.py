@@ -26,7 +26,9 @@ from sprachbund.config import dump_yaml, from_mapping, read_yaml, to_mapping
 from sprachbund.data.storage.shar import is_shar, speech_fingerprint
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.files import write_atomically
-from sprachbund.training.assembly import Assembly, assemble
+from sprachbund.models.table import kind_of
+from sprachbund.training.assembly.assemble import assemble
+from sprachbund.training.assembly.parts import Assembly
 from sprachbund.training.callbacks import Checkpoints, ProgressBar, RunLog, Validation
 from sprachbund.training.card import model_card
 from sprachbund.training.checkpointing import (
@@ -42,7 +44,7 @@ from sprachbund.training.inspection import RecognitionInspector
 from sprachbund.training.interruption import Interrupted
 from sprachbund.training.memory import keep_freed_memory
 from sprachbund.training.module import TrainingModule
-from sprachbund.training.recipe import Recipe, RecognitionRecipe
+from sprachbund.training.recipe import Recipe
 from sprachbund.training.sharding import check_shardable
 
 CHECKPOINTS, MODEL, RECIPE, DATA = "checkpoints", "model", "recipe.yaml", "data.json"
@@ -207,7 +209,7 @@ def _fingerprints(recipe: Recipe) -> dict[str, str]:
 def _data_facts(recipe: Recipe, assembly: Assembly) -> dict[str, Any]:
     return {
         "files": _fingerprints(recipe),
-        "vocabulary": assembly.tokenizer.vocabulary.fingerprint(),
+        "vocabulary": None if assembly.tokenizer is None else assembly.tokenizer.vocabulary.fingerprint(),
         **assembly.facts,
     }
 
@@ -219,7 +221,7 @@ def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, processes: Proces
     callbacks: list[Any] = [log, Checkpoints(folder / CHECKPOINTS, run.checkpoint_every, run.keep_checkpoints)]
     if assembly.held_out:
         inspector = None
-        if isinstance(recipe, RecognitionRecipe):
+        if assembly.tokenizer is not None and assembly.model.ctc_head is not None and assembly.held_out_cuts:
             inspector = RecognitionInspector(assembly.model, assembly.tokenizer, assembly.held_out_cuts)
         callbacks.append(Validation(log, console, inspector))
     callbacks.append(ProgressBar(console))
@@ -268,7 +270,7 @@ def _fit(trainer: Trainer, module: TrainingModule, data: TrainingData, start: Pa
 def _stored(recipe: Recipe, assembly: Assembly, weights: dict[str, Any]) -> StoredModel:
     facts = {**assembly.facts, "steps": recipe.run.steps}
     return StoredModel(
-        kind="speecht5",
+        kind=kind_of(assembly.model),
         config=to_mapping(assembly.model.config),
         weights=weights,
         tokenizer=assembly.tokenizer,

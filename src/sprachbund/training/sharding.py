@@ -19,7 +19,8 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from sprachbund.errors import RecipeError
-from sprachbund.nn.transformer import DecoderLayer, DecoderStack, EncoderLayer, EncoderStack
+from sprachbund.nn.decoder import DecoderLayer, DecoderStack
+from sprachbund.nn.transformer import EncoderLayer, EncoderStack
 from sprachbund.shapes import Tensor
 
 

@@ -26,7 +26,7 @@ from sprachbund.data.batches.augmentation import (
     build_augmenter,
     names_speaker,
 )
-from sprachbund.data.batches.collate import SpeechCollator, TranscribedCollator
+from sprachbund.data.batches.collate import LabelledCrops, SpeechCollator, TranscribedCollator
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.mixture import Mixture, Step, loader
 from sprachbund.data.storage.waveforms import read_waveform
@@ -85,11 +85,9 @@ def always(**choices: Any) -> AugmentationConfig:
 def speech_collator(augment: Augmenter | None, **changes: Any) -> SpeechCollator:
     return SpeechCollator(
         seed=3,
-        label_rate=100,
-        unit_fingerprint=UNITS.fingerprint,
+        crops=LabelledCrops(label_rate=100, unit_fingerprint=UNITS.fingerprint, max_samples=8_000),
         masking=SpanMasking(length=4, equal_counts=False),
         codebook_probability=0.4,
-        max_samples=8_000,
         speaker_dim=5,
         augmenter=augment,
         **changes,

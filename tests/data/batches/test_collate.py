@@ -12,14 +12,14 @@ from lhotse import CutSet, MonoCut, SupervisionSegment
 from lhotse.cut import Cut
 
 import tiny
-from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch, UnitBatch
 from sprachbund.data.batches.collate import (
+    LabelledCrops,
     SpeechCollator,
     TextCollator,
     TranscribedCollator,
+    UnitCollator,
     has_speaker_embedding,
-    pad,
-    shift_right,
     speaker_embedding,
     transcript_of,
 )
@@ -35,6 +35,7 @@ from sprachbund.signal.features import log_mel, normalize_waveform
 SAMPLES = (4_000, 6_401, 9_999, 16_000, 12_345)
 MAX_SAMPLES = 8_000
 UNITS = tiny.unit_model()
+CROPS = LabelledCrops(label_rate=100, unit_fingerprint=UNITS.fingerprint, max_samples=MAX_SAMPLES)
 TOKENIZER = tiny.character_tokenizer()
 MODEST = settings(deadline=None, max_examples=25)
 
@@ -48,12 +49,21 @@ def cuts(tmp_path_factory: pytest.TempPathFactory) -> list[Cut]:
 def speech_collator(**changes: Any) -> SpeechCollator:
     collator = SpeechCollator(
         seed=3,
-        label_rate=100,
-        unit_fingerprint=UNITS.fingerprint,
+        crops=CROPS,
         masking=SpanMasking(length=4, equal_counts=False),
         codebook_probability=0.4,
-        max_samples=MAX_SAMPLES,
         speaker_dim=5,
+    )
+    return replace(collator, **changes)
+
+
+def unit_collator(**changes: Any) -> UnitCollator:
+    collator = UnitCollator(
+        seed=3,
+        crops=CROPS,
+        masking=SpanMasking(length=4, equal_counts=False),
+        channel_masking=SpanMasking(probability=0.5, length=3, equal_counts=False),
+        num_channels=24,
     )
     return replace(collator, **changes)
 
@@ -104,6 +114,21 @@ def speech_row(batch: SpeechBatch, row: int) -> dict[str, Any]:
     }
 
 
+def unit_row(batch: UnitBatch, row: int) -> dict[str, Any]:
+    samples = int(batch.waveform_lengths[row])
+    frames = frames_from_samples(samples)
+    assert batch.channel_mask is not None
+    assert not batch.waveforms[row, samples:].any()
+    assert not batch.time_mask[row, frames:].any()
+    assert (batch.units[row, 2 * frames :] == 1).all()
+    return {
+        "waveform": batch.waveforms[row, :samples],
+        "units": batch.units[row, : 2 * frames],
+        "mask": batch.time_mask[row, :frames],
+        "channels": batch.channel_mask[row],
+    }
+
+
 def text_row(batch: TextBatch, row: int) -> dict[str, Any]:
     source, target = int(batch.token_lengths[row]), int(batch.target_lengths[row])
     assert (batch.tokens[row, source:] == 1).all()
@@ -133,6 +158,7 @@ def transcribed_row(batch: TranscribedBatch, row: int) -> dict[str, Any]:
 
 KINDS: dict[str, tuple[Any, Any]] = {
     "speech": (speech_collator(), speech_row),
+    "units": (unit_collator(), unit_row),
     "text": (text_collator(), text_row),
     "transcribed": (transcribed_collator(), transcribed_row),
 }
@@ -164,6 +190,7 @@ def test_draw_and_seed_decide_what_is_drawn(cuts: list[Cut], kind: str) -> None:
     assert tiny.differences(collate(items, 0), first) == []
     drawn = {
         "speech": {"waveforms", "units", "time_mask", "mels", "codebook_positions", "seed"},
+        "units": {"waveforms", "units", "time_mask", "channel_mask"},
         "text": {"tokens", "token_lengths", "codebook_positions", "seed"},
         "transcribed": {"time_mask", "channel_mask"},
     }[kind]
@@ -201,8 +228,39 @@ def test_a_crop_takes_its_units_and_spectrogram_along(cuts: list[Cut]) -> None:
     assert batch.units.shape[1] == 2 * batch.time_mask.shape[1] == 2 * len(batch.codebook_positions)
 
 
+def test_the_units_of_masked_prediction_are_those_of_joint_pretraining(cuts: list[Cut]) -> None:
+    units, speech = unit_collator(channel_masking=None)(cuts, 2), speech_collator()(cuts, 2)
+    for name in ("ids", "waveforms", "waveform_lengths", "units", "time_mask"):
+        one, other = getattr(units, name), getattr(speech, name)
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other, name
+    assert units.channel_mask is None
+
+
+def test_a_crop_may_come_from_anything_that_gives_one(cuts: list[Cut]) -> None:
+    """Units here count frames; a dictionary id is a unit after the four specials."""
+
+    def crops(cut: Cut, _: Any) -> tuple[Any, Any]:
+        waveform = read_waveform(cut)
+        return waveform, np.arange(frames_from_samples(len(waveform)))
+
+    batch = unit_collator(crops=crops)(cuts[:2], 0)
+    assert batch.units[0, :3].tolist() == [4, 5, 6]
+    assert batch.waveform_lengths.tolist() == list(SAMPLES[:2])
+
+
+def test_crops_refuse_what_does_not_fit(cuts: list[Cut]) -> None:
+    with pytest.raises(VocabularyError, match="another unit model"):
+        unit_collator(crops=replace(CROPS, unit_fingerprint="0" * 64))(cuts, 0)
+    assert isinstance(cuts[0], MonoCut) and cuts[0].recording is not None
+    faster = replace(cuts[0], recording=cuts[0].recording.perturb_speed(1.1))
+    with pytest.raises(DataError, match="speed"):
+        CROPS(faster, np.random.RandomState(0))
+    with pytest.raises(DataError, match="shorter than their recording"):
+        replace(CROPS, label_rate=200)(cuts[3], np.random.RandomState(0))
+
+
 def test_crops_reach_both_ends_of_a_clip(cuts: list[Cut]) -> None:
-    collate, whole = speech_collator(max_samples=9_600), read_waveform(cuts[2])
+    collate, whole = speech_collator(crops=replace(CROPS, max_samples=9_600)), read_waveform(cuts[2])
     crops = [collate([cuts[2]], draw).waveforms[0].numpy() for draw in range(40)]
     # 399 samples are left over: crops begin at label 0, 1 or 2.
     starts = {place for crop in crops for place in (0, 160, 320) if np.array_equal(whole[place:][:9_600], crop)}
@@ -227,7 +285,7 @@ def test_published_masks_are_of_equal_counts(cuts: list[Cut]) -> None:
 
 def test_units_of_another_model_are_refused(cuts: list[Cut]) -> None:
     with pytest.raises(VocabularyError, match="another unit model"):
-        speech_collator(unit_fingerprint=tiny.unit_model(seed=1).fingerprint)(cuts, 0)
+        speech_collator(crops=replace(CROPS, unit_fingerprint=tiny.unit_model(seed=1).fingerprint))(cuts, 0)
 
 
 def test_clips_without_units_are_refused(tmp_path: Path) -> None:
@@ -235,7 +293,7 @@ def test_clips_without_units_are_refused(tmp_path: Path) -> None:
         speech_collator()(list(tiny.make_cuts(tmp_path, 1)), 0)
 
 
-@pytest.mark.parametrize("kind", ["speech", "transcribed"])
+@pytest.mark.parametrize("kind", ["speech", "units", "transcribed"])
 def test_waveforms_are_normalised_only_if_the_model_wants_it(cuts: list[Cut], kind: str) -> None:
     collate, _ = KINDS[kind]
     plain, normal = collate(cuts, 0), replace(collate, is_normalized=True)(cuts, 0)
@@ -330,14 +388,3 @@ def test_the_shortest_clips_are_collated(tmp_path: Path) -> None:
     assert batch.time_mask[2].any()
     thinned = speech_collator(masking=SpanMasking())(list(made), 0)
     assert len(set(thinned.time_mask.sum(dim=1).tolist())) == 1
-
-
-@given(st.lists(st.integers(4, 9), min_size=1, max_size=8))
-def test_shifting_right(tokens: list[int]) -> None:
-    target = torch.tensor([*tokens, 2])
-    assert shift_right(target).tolist() == [2, *tokens]
-
-
-def test_padding_fills_up_to_the_longest_row() -> None:
-    assert pad([torch.tensor([5]), torch.tensor([6, 7])], 1).tolist() == [[5, 1], [6, 7]]
-    assert pad([torch.ones(1, 2), torch.ones(2, 2)]).tolist() == [[[1, 1], [0, 0]], [[1, 1], [1, 1]]]

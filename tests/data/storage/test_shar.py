@@ -25,7 +25,7 @@ from sprachbund.data.storage.shar import is_shar, read_recording, read_shar, rea
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import load_units
 from sprachbund.errors import AudioError, DataError, SprachbundError
-from sprachbund.training.assembly import assemble
+from sprachbund.training.assembly.assemble import assemble
 from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe
 from sprachbund.training.run import train
 

@@ -3,7 +3,8 @@ import pytest
 from models.speecht5.sizes import KINDS, small_config
 from sprachbund.config import from_mapping, to_mapping
 from sprachbund.errors import RecipeError
-from sprachbund.models.speecht5.config import SpeechT5Config, waveform_layers
+from sprachbund.models.speech_encoder import waveform_layers
+from sprachbund.models.speecht5.config import SpeechT5Config
 
 
 @pytest.mark.parametrize("kind", KINDS)

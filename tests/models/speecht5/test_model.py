@@ -9,9 +9,9 @@ from torch import Tensor
 from models.speecht5.sizes import KINDS, SPEAKER_DIM, VOCAB_SIZE, build, small_config
 from sprachbund.errors import DataError
 from sprachbund.lengths import frames_from_samples
+from sprachbund.models.encoded import Encoded
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.speecht5.outputs import Encoded
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 each_kind = pytest.mark.parametrize("kind", KINDS)

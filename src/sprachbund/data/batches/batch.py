@@ -31,14 +31,42 @@ class Batch:
         return replace(self, **moved)
 
 
-@dataclass(frozen=True)
-class SpeechBatch(Batch):
-    """Speech with frame units, for pre-training."""
+@dataclass(frozen=True, kw_only=True)
+class MaskedBatch(Batch):
+    """Speech with masks; what is to be told of the masked frames is in the batches made from this one."""
 
     waveforms: Float[Tensor, "batch sample"]  # 16 kHz, zero padded
     waveform_lengths: Int[Tensor, " batch"]
-    units: Int[Tensor, "batch label"]  # dictionary ids (k-means id + 4) at the unit model's rate, padded with 1
     time_mask: Bool[Tensor, "batch frame"]  # True where the encoder sees the mask embedding; valid frames only
+    channel_mask: Bool[Tensor, "batch dim"] | None = None  # True where a channel is hidden throughout a row
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitBatch(MaskedBatch):
+    """Speech with frame units and masks, for masked prediction."""
+
+    units: Int[Tensor, "batch label"]  # dictionary ids (unit + 4) at the rate of the units, padded with 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveBatch(MaskedBatch):
+    """Speech with masks, and for each masked frame others of the same utterance to be told from it."""
+
+    distractors: Int[Tensor, "batch frame distractor"]  # frames of the same row; 0 at frames that are not masked
+    seed: int  # of the quantizer's noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherBatch(MaskedBatch):
+    """Speech with masks, and the sound as its teacher hears it: whole and undistorted."""
+
+    clean: Float[Tensor, "batch sample"]  # as long as `waveforms`
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechBatch(UnitBatch):
+    """Speech with frame units, and with the spectrogram that a decoder is to make of it."""
+
     mels: Float[Tensor, "batch mel_frame mel"]  # log-mel of the raw waveform, zero padded
     mel_lengths: Int[Tensor, " batch"]
     speaker_embeddings: Float[Tensor, "batch dim"]

@@ -4,22 +4,24 @@ Each collator is called with a plan and the number of the draw. Everything rando
 item id, so an item is treated alike in whatever worker and beside whatever neighbours it is collated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from lhotse.cut import Cut
+from numpy.random import RandomState
 
 from sprachbund.data.batches.augmentation import Augmenter
-from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
-from sprachbund.data.batches.masking import (
-    SpanMasking,
-    channel_mask,
-    codebook_positions,
-    derived_seed,
-    row_generator,
-    time_mask,
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch, UnitBatch
+from sprachbund.data.batches.masking import SpanMasking, codebook_positions, derived_seed, row_generator
+from sprachbund.data.batches.rows import (
+    drawn_channel_mask,
+    drawn_time_mask,
+    encoder_inputs,
+    pad,
+    row_lengths,
+    shift_right,
 )
 from sprachbund.data.batches.spectrogram_targets import crop_start, crop_units, samples_per_label
 from sprachbund.data.batches.text_noise import NoisedText, TextInfilling, infill
@@ -27,8 +29,7 @@ from sprachbund.data.storage.waveforms import count_samples, read_part, read_wav
 from sprachbund.data.streams import TextLine
 from sprachbund.data.units import load_units
 from sprachbund.errors import DataError
-from sprachbund.lengths import frames_from_samples
-from sprachbund.shapes import Array, Bool, Float, Int, Tensor
+from sprachbund.shapes import Array, Float, Int, Tensor
 from sprachbund.signal.features import log_mel, normalize_waveform
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.tokens.vocabulary import BOS, EOS, PAD
@@ -36,6 +37,66 @@ from sprachbund.tokens.vocabulary import BOS, EOS, PAD
 SAMPLING_RATE = 16000
 NUM_SPECIALS = 4  # a unit's dictionary id is its k-means id after <s>, <pad>, </s> and <unk>
 SPEAKER_FIELD = "speaker_embedding"
+Crops = Callable[[Cut, RandomState], tuple[Float[Array, " sample"], Int[Array, " label"]]]
+"""What makes of a clip a crop and the units of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledCrops:
+    """Random crops of labelled clips: the sound and the units of the same stretch."""
+
+    label_rate: int
+    unit_fingerprint: str
+    max_samples: int
+
+    def __call__(self, cut: Cut, generator: RandomState) -> tuple[Float[Array, " sample"], Int[Array, " label"]]:
+        """A crop of `cut`.
+
+        Raises:
+            VocabularyError: the cut has no units of this unit model.
+            DataError: its speed was changed, or it has fewer units than frames.
+        """
+        refuse_changed_speed(cut)
+        units = load_units(cut, self.unit_fingerprint).astype(np.int64)
+        start = crop_start(
+            count_samples(cut),
+            self.max_samples,
+            generator,
+            samples_per_label=samples_per_label(self.label_rate),
+        )
+        waveform = read_part(cut, start, self.max_samples)
+        return waveform, crop_units(units, start, len(waveform), self.label_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitCollator:
+    """Speech for masked prediction: a crop of each clip with its units and masks.
+
+    With an augmenter the encoder hears the distorted crop, while units stay those of the clean one, so that the model
+    learns to denoise (WavLM, section III-B).
+    """
+
+    seed: int
+    crops: Crops
+    masking: SpanMasking
+    channel_masking: SpanMasking | None = None
+    num_channels: int = 0
+    is_normalized: bool = False
+    augmenter: Augmenter | None = None
+
+    def __call__(self, cuts: Sequence[Cut], draw: int) -> UnitBatch:
+        """Collate the cuts of one plan."""
+        crops = [self.crops(cut, row_generator(self.seed, draw, cut.id, "crop")) for cut in cuts]
+        inputs = encoder_inputs([waveform for waveform, _ in crops], cuts, draw, self.augmenter, self.is_normalized)
+        channels = drawn_channel_mask(self.channel_masking, self.num_channels, self.seed, cuts, draw)
+        return UnitBatch(
+            ids=tuple(cut.id for cut in cuts),
+            waveforms=pad([torch.from_numpy(waveform) for waveform in inputs]),
+            waveform_lengths=row_lengths(inputs),
+            units=pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD),
+            time_mask=drawn_time_mask(self.masking, self.seed, cuts, inputs, draw),
+            channel_mask=channels,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,55 +108,36 @@ class SpeechCollator:
     """
 
     seed: int
-    label_rate: int
-    unit_fingerprint: str
+    crops: LabelledCrops
     masking: SpanMasking
     codebook_probability: float
-    max_samples: int
     speaker_dim: int
     is_normalized: bool = False
     augmenter: Augmenter | None = None
 
     def __call__(self, cuts: Sequence[Cut], draw: int) -> SpeechBatch:
         """Collate the cuts of one plan."""
-        crops = [self._crop(cut, draw) for cut in cuts]
+        crops = [self.crops(cut, row_generator(self.seed, draw, cut.id, "crop")) for cut in cuts]
         waveforms = [waveform for waveform, _ in crops]
         # Targets are spectra of the sound as recorded, whatever the encoder is given.
         mels = [torch.from_numpy(log_mel(waveform)) for waveform in waveforms]
-        inputs = waveforms
-        if self.augmenter is not None:
-            inputs = [self.augmenter.distort(wave, cut, draw) for wave, cut in zip(inputs, cuts, strict=True)]
-        if self.is_normalized:
-            inputs = [normalize_waveform(waveform) for waveform in inputs]
-        frames = np.array([frames_from_samples(len(waveform)) for waveform in waveforms])
-        generators = [row_generator(self.seed, draw, cut.id, "time mask") for cut in cuts]
+        inputs = encoder_inputs(waveforms, cuts, draw, self.augmenter, self.is_normalized)
+        masked = drawn_time_mask(self.masking, self.seed, cuts, waveforms, draw)
         positions = row_generator(self.seed, draw, "", "codebook positions")
         return SpeechBatch(
             ids=tuple(cut.id for cut in cuts),
             waveforms=pad([torch.from_numpy(waveform) for waveform in inputs]),
-            waveform_lengths=_lengths(inputs),
+            waveform_lengths=row_lengths(inputs),
             units=pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD),
-            time_mask=torch.from_numpy(time_mask(frames, int(frames.max()), self.masking, generators)),
+            time_mask=masked,
             mels=pad(mels),
-            mel_lengths=_lengths(mels),
+            mel_lengths=row_lengths(mels),
             speaker_embeddings=torch.stack([speaker_embedding(cut, self.speaker_dim) for cut in cuts]),
             codebook_positions=torch.from_numpy(
-                codebook_positions(int(frames.max()), self.codebook_probability, positions)
+                codebook_positions(masked.shape[1], self.codebook_probability, positions)
             ),
             seed=derived_seed(self.seed, draw, "", "quantizer"),
         )
-
-    def _crop(self, cut: Cut, draw: int) -> tuple[Float[Array, " sample"], Int[Array, " label"]]:
-        refuse_changed_speed(cut)
-        units = load_units(cut, self.unit_fingerprint).astype(np.int64)
-        start = crop_start(
-            count_samples(cut),
-            self.max_samples,
-            row_generator(self.seed, draw, cut.id, "crop"),
-            samples_per_label=samples_per_label(self.label_rate),
-        )
-        waveform = read_part(cut, start, self.max_samples)
-        return waveform, crop_units(units, start, len(waveform), self.label_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +157,10 @@ class TextCollator:
         return TextBatch(
             ids=tuple(line.id for line in lines),
             tokens=tokens,
-            token_lengths=_lengths(sources),
+            token_lengths=row_lengths(sources),
             decoder_input=pad([shift_right(target) for target in targets], PAD),
             targets=pad(targets, PAD),
-            target_lengths=_lengths(targets),
+            target_lengths=row_lengths(targets),
             codebook_positions=torch.from_numpy(
                 codebook_positions(tokens.shape[1], self.codebook_probability, positions)
             ),
@@ -152,12 +194,14 @@ class TranscribedCollator:
         return TranscribedBatch(
             ids=tuple(cut.id for cut in cuts),
             waveforms=pad([torch.from_numpy(waveform) for waveform in waveforms]),
-            waveform_lengths=_lengths(waveforms),
-            time_mask=self._time_mask(cuts, waveforms, draw),
-            channel_mask=self._channel_mask(cuts, draw),
+            waveform_lengths=row_lengths(waveforms),
+            time_mask=None
+            if self.time_masking is None
+            else drawn_time_mask(self.time_masking, self.seed, cuts, waveforms, draw),
+            channel_mask=drawn_channel_mask(self.channel_masking, self.num_channels, self.seed, cuts, draw),
             decoder_input=pad([shift_right(target) for target in targets], PAD),
             targets=pad(targets, PAD),
-            target_lengths=_lengths(targets),
+            target_lengths=row_lengths(targets),
         )
 
     def _waveform(self, cut: Cut, draw: int) -> Float[Array, " sample"]:
@@ -165,21 +209,6 @@ class TranscribedCollator:
         if self.augmenter is None:
             return waveform
         return self.augmenter.distort(self.augmenter.change_speed(waveform, cut, draw), cut, draw)
-
-    def _time_mask(
-        self, cuts: Sequence[Cut], waveforms: Sequence[Float[Array, " _"]], draw: int
-    ) -> Bool[Tensor, "batch frame"] | None:
-        if self.time_masking is None:
-            return None
-        frames = np.array([frames_from_samples(len(waveform)) for waveform in waveforms])
-        generators = [row_generator(self.seed, draw, cut.id, "time mask") for cut in cuts]
-        return torch.from_numpy(time_mask(frames, int(frames.max()), self.time_masking, generators))
-
-    def _channel_mask(self, cuts: Sequence[Cut], draw: int) -> Bool[Tensor, "batch dim"] | None:
-        if self.channel_masking is None:
-            return None
-        generators = [row_generator(self.seed, draw, cut.id, "channel mask") for cut in cuts]
-        return torch.from_numpy(channel_mask(self.num_channels, self.channel_masking, generators))
 
 
 def transcript_of(cut: Cut) -> str:
@@ -225,17 +254,3 @@ def speaker_embedding(cut: Cut, dim: int) -> Float[Tensor, " dim"]:
             mend="Set speaker_dim of the model, or compute the vectors again.",
         )
     return vector
-
-
-def shift_right(target: Int[Tensor, " target"]) -> Int[Tensor, " target"]:
-    """What the decoder is fed: the end mark, then the target without its last token."""
-    return torch.cat([target.new_tensor([EOS]), target[:-1]])
-
-
-def pad(rows: Sequence[Tensor], value: float = 0) -> Tensor:
-    """Rows side by side, (batch, longest, ...), filled up with `value`."""
-    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=value)
-
-
-def _lengths(rows: Sequence[Array] | Sequence[Tensor]) -> Int[Tensor, " batch"]:
-    return torch.tensor([len(row) for row in rows])

@@ -3,14 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sprachbund.config import Few, NotNegative, Positive, Probability, Size
+from sprachbund.config import Few, Positive, Probability, Size
+from sprachbund.models.speech_encoder import SpeechEncoderConfig, waveform_layers
 from sprachbund.nn.transformer import StackConfig
-from sprachbund.nn.waveform_frontend import ConvolutionShape, FrontendNorm
-
-
-def waveform_layers(channels: int) -> tuple[ConvolutionShape, ...]:
-    """The usual seven convolutions (320 samples a frame) with `channels` channels."""
-    return ((channels, 10, 5), *((channels, 3, 2),) * 4, *((channels, 2, 2),) * 2)
 
 
 def _decoder() -> StackConfig:
@@ -18,7 +13,7 @@ def _decoder() -> StackConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeechT5Config:
+class SpeechT5Config(SpeechEncoderConfig):
     """Sizes, branches and rates. The defaults are the published base model (SpeechT5, section 3.1)."""
 
     vocab_size: Size
@@ -26,27 +21,8 @@ class SpeechT5Config:
     num_units: Size = 504
     """Entries of the hidden-unit dictionary, its four specials included."""
 
-    encoder: StackConfig = field(default_factory=StackConfig)
-    """The shared encoder."""
     decoder: StackConfig = field(default_factory=_decoder)
     """The shared decoder; it has no relative positions in use."""
-    dropout: Probability = 0.1
-    """Dropout after the prenets and before the CTC head."""
-
-    is_normalized: bool = False
-    """Whether each waveform is given zero mean and unit variance before it is encoded."""
-    conv_layers: tuple[ConvolutionShape, ...] = waveform_layers(512)
-    """Channels, kernel and stride of each convolution of the waveform front-end."""
-    conv_norm: FrontendNorm = "group"
-    """Normalise over time in the first convolution, or over channels in all."""
-    conv_bias: bool = False
-    """Whether those convolutions have a bias."""
-    frontend_gradient_scale: NotNegative = 0.1
-    """Factor on the gradient into the waveform front-end; 0 freezes it."""
-    position_kernel: Size = 128
-    """Frames that a convolutional position spans."""
-    position_groups: Size = 16
-    """Groups of the convolutional positions."""
     has_speech_sinusoids: bool = True
     """Add sinusoidal positions to speech as well."""
 
@@ -94,13 +70,6 @@ class SpeechT5Config:
 
     has_unit_prediction: bool = True
     """Whether the model predicts hidden units."""
-    unit_dim: Size = 256
-    """Width in which states and units are compared."""
-    unit_temperature: Positive = 0.1
-    """The cosine of state and unit is divided by this."""
-    unit_rate: Positive = 50.0
-    """Hidden-unit labels a second."""
-
     has_quantizer: bool = True
     """Whether the model has a codebook."""
     quantizer_rule: Literal["gumbel", "nearest"] = "gumbel"
@@ -119,16 +88,12 @@ class SpeechT5Config:
     speaker_embedding_dim: Size | None = None
     """Width of a further layer of the utterance classifier; None for none."""
 
-    original_numerics: bool = False
-    """Let padding leak as the released code does. Needed only to compare numbers with it."""
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.share_embeddings and self.encoder.dim != self.decoder.dim:
             raise ValueError("share_embeddings needs encoder.dim and decoder.dim to be equal")
         if self.has_quantizer and self.encoder.dim % self.codebook_groups:
             raise ValueError(f"codebook_groups ({self.codebook_groups}) must divide encoder.dim ({self.encoder.dim})")
-        if self.encoder.dim % self.position_groups:
-            raise ValueError(f"position_groups ({self.position_groups}) must divide encoder.dim ({self.encoder.dim})")
 
     @property
     def blank(self) -> int:

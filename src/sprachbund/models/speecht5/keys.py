@@ -1,58 +1,36 @@
 """Names and arguments of the original SpeechT5 checkpoints, and ours."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from sprachbund.checkpoints.key_table import KeyTable
 from sprachbund.errors import CheckpointError
+from sprachbund.models.fairseq_names import (
+    attention_rules,
+    parse_conv_layers,
+    read_activation,
+    read_norm,
+    refuse_others,
+    stack_rules,
+    waveform_rules,
+)
 from sprachbund.models.speecht5.config import SpeechT5Config
-from sprachbund.nn.transformer import Activation, StackConfig
-from sprachbund.nn.waveform_frontend import ConvolutionShape, FrontendNorm
-
-
-def _attention(original: str, ours: str) -> list[tuple[str, str]]:
-    parts = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "out"}
-    return [(f"{original}.{theirs}.{{kind}}", f"{ours}.{name}.{{kind}}") for theirs, name in parts.items()]
-
-
-def _stack(name: str) -> list[tuple[str, str]]:
-    layer = f"{name}.layers.{{n}}"
-    return [
-        *_attention(f"{layer}.self_attn", f"{layer}.attention"),
-        (f"{layer}.self_attn_layer_norm.{{kind}}", f"{layer}.attention_norm.{{kind}}"),
-        (f"{layer}.fc1.{{kind}}", f"{layer}.feed_forward.inner.{{kind}}"),
-        (f"{layer}.fc2.{{kind}}", f"{layer}.feed_forward.outer.{{kind}}"),
-        (f"{layer}.final_layer_norm.{{kind}}", f"{layer}.final_norm.{{kind}}"),
-        (f"{name}.layer_norm.{{kind}}", f"{name}.norm.{{kind}}"),
-    ]
-
+from sprachbund.nn.transformer import StackConfig
+from sprachbund.nn.waveform_frontend import ConvolutionShape
 
 _ENCODER = [
-    *_stack("encoder"),
+    *stack_rules("encoder"),
     ("encoder.layers.{n}.norm_k.{kind}", "encoder.layers.{n}.relative_norm.{kind}"),
     ("encoder.pos_emb.pe_k.weight", "encoder.relative.table.weight"),
     ("encoder.proj.{kind}", "ctc_head.{kind}"),
 ]
 
 _DECODER = [
-    *_stack("decoder"),
-    *_attention("decoder.layers.{n}.encoder_attn", "decoder.layers.{n}.memory_attention"),
+    *stack_rules("decoder"),
+    *attention_rules("decoder.layers.{n}.encoder_attn", "decoder.layers.{n}.memory_attention"),
     ("decoder.layers.{n}.encoder_attn_layer_norm.{kind}", "decoder.layers.{n}.memory_attention_norm.{kind}"),
     ("decoder.layers.{n}.norm_k.{kind}", "decoder.unused_relative_norms.{n}.{kind}"),
     ("decoder.pos_emb.pe_k.weight", "decoder.unused_relative.table.weight"),
-]
-
-_CONVOLUTIONS = ("speech_encoder_prenet.feature_extractor.conv_layers.{n}", "speech_prenet.frontend.blocks.{n}")
-
-_SPEECH_PRENET = [
-    (f"{_CONVOLUTIONS[0]}.0.{{kind}}", f"{_CONVOLUTIONS[1]}.convolution.{{kind}}"),
-    ("speech_encoder_prenet.layer_norm.{kind}", "speech_prenet.norm.{kind}"),
-    ("speech_encoder_prenet.post_extract_proj.{kind}", "speech_prenet.projection.{kind}"),
-    ("speech_encoder_prenet.mask_emb", "speech_prenet.mask_embedding.vector"),
-    ("speech_encoder_prenet.pos_conv.0.weight_g", "speech_prenet.positions.weight_gain"),
-    ("speech_encoder_prenet.pos_conv.0.weight_v", "speech_prenet.positions.weight_direction"),
-    ("speech_encoder_prenet.pos_conv.0.bias", "speech_prenet.positions.bias"),
 ]
 
 _TEXT = [
@@ -91,34 +69,10 @@ _IGNORED = ("encoder.version", "decoder.version", "{part}.embed_positions._float
 
 def key_table(config: SpeechT5Config) -> KeyTable:
     """Original names <-> ours; the norms of the waveform front-end are called by its kind."""
-    norm = ".2.1" if config.conv_norm == "layer" else ".2"
-    frontend_norm = (f"{_CONVOLUTIONS[0]}{norm}.{{kind}}", f"{_CONVOLUTIONS[1]}.norm.{{kind}}")
-    rules = [*_ENCODER, *_DECODER, *_SPEECH_PRENET, frontend_norm, *_TEXT, *_SPECTROGRAM, *_HEADS]
+    prefix = "speech_encoder_prenet."
+    waveform = waveform_rules(prefix, f"{prefix}pos_conv.0", config.conv_norm)
+    rules = [*_ENCODER, *_DECODER, *waveform, *_TEXT, *_SPECTROGRAM, *_HEADS]
     return KeyTable(rules, _IGNORED)
-
-
-def parse_conv_layers(expression: str) -> tuple[ConvolutionShape, ...]:
-    """Read ``[(512,10,5)] + [(512,3,2)] * 4``: lists of triples of whole numbers, repeated and joined. Nothing is run.
-
-    Raises:
-        CheckpointError: the expression is anything else.
-    """
-    triple = r"\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,?\s*\)"
-    part = rf"\s*\[\s*{triple}\s*(?:,\s*{triple}\s*)*,?\s*\]\s*(?:\*\s*\d+\s*)?"
-    if not re.fullmatch(rf"{part}(?:\+{part})*", expression):
-        raise CheckpointError(
-            "the convolution layers cannot be read",
-            where="conv_feature_layers",
-            given=expression,
-            mend="Expected is a sum of lists such as [(512,10,5)] + [(512,3,2)] * 4.",
-        )
-    layers: list[ConvolutionShape] = []
-    for text in expression.split("+"):
-        numbers = [int(number) for number in re.findall(r"\d+", text.partition("]")[0])]
-        times = re.search(r"\*\s*(\d+)", text)
-        triples = [(numbers[i], numbers[i + 1], numbers[i + 2]) for i in range(0, len(numbers), 3)]
-        layers.extend(triples * (int(times[1]) if times else 1))
-    return tuple(layers)
 
 
 # Arguments whose other values the package has no counterpart for: name, the only value, and what it means.
@@ -150,16 +104,6 @@ _REQUIRED: dict[str, tuple[Any, ...]] = {
     "sid_pad_prenet": (False,),
 }
 
-_ACTIVATIONS: dict[str, Activation] = {
-    "gelu": "gelu",
-    "gelu_accurate": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "relu": "relu",
-    "swish": "silu",
-    "tanh": "tanh",
-    "linear": "linear",
-}
-
 
 def config_from_original(
     config: Mapping[str, Any], vocab_size: int, num_units: int | None, *, num_speakers: int | None = None
@@ -187,7 +131,7 @@ def config_from_original(
         decoder=decoder,
         dropout=get("dropout", 0.1),
         conv_layers=_conv_layers(get("conv_feature_layers")),
-        conv_norm=_conv_norm(get("extractor_mode", "default")),
+        conv_norm=read_norm(get("extractor_mode", "default")),
         conv_bias=get("conv_bias", False),
         frontend_gradient_scale=get("feature_grad_mult", 0.1),
         position_kernel=get("conv_pos", 128),
@@ -229,7 +173,7 @@ def _stack_config(arguments: Mapping[str, Any], side: str) -> StackConfig:
         dropout=get("dropout", default.dropout),
         attention_dropout=get("attention_dropout", default.attention_dropout),
         activation_dropout=get("activation_dropout", default.activation_dropout),
-        activation=_activation(get("activation_fn", "gelu")),
+        activation=read_activation(get("activation_fn", "gelu")),
         layerdrop=get(f"{side}_layerdrop", default.layerdrop),
         max_relative_distance=get(f"{side}_max_relative_position", 160) if has_relative else None,
         norm_eps=get("layer_norm_eps", 1e-5),
@@ -264,13 +208,7 @@ def _spectrogram_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_unknown(arguments: Mapping[str, Any]) -> None:
-    for name, allowed in _REQUIRED.items():
-        if name in arguments and arguments[name] not in allowed:
-            raise CheckpointError(
-                f"the original argument '{name}' asks for what this package does not have",
-                given=arguments[name],
-                mend=f"Only {allowed[0]!r} can be used.",
-            )
+    refuse_others(arguments, _REQUIRED)
     if arguments.get("dprenet_layers", 2) == 0:
         raise CheckpointError(
             "the original argument 'dprenet_layers' asks for what this package does not have",
@@ -287,20 +225,3 @@ def _refuse_unknown(arguments: Mapping[str, Any]) -> None:
 
 def _conv_layers(expression: str | None) -> tuple[ConvolutionShape, ...]:
     return SpeechT5Config(vocab_size=1).conv_layers if expression is None else parse_conv_layers(expression)
-
-
-def _conv_norm(mode: str) -> FrontendNorm:
-    if mode not in ("default", "layer_norm"):
-        raise CheckpointError("the waveform front-end's norm is not known", where="extractor_mode", given=mode)
-    return "layer" if mode == "layer_norm" else "group"
-
-
-def _activation(name: str) -> Activation:
-    if name not in _ACTIVATIONS:
-        raise CheckpointError(
-            "the activation is not known",
-            where="activation_fn",
-            given=name,
-            mend=f"Known are: {', '.join(_ACTIVATIONS)}.",
-        )
-    return _ACTIVATIONS[name]

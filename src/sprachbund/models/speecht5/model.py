@@ -7,36 +7,34 @@ import torch
 from torch import nn
 
 from sprachbund.lengths import padding_mask_from_lengths
+from sprachbund.models.encoded import Encoded
+from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.config import SpeechT5Config
-from sprachbund.models.speecht5.outputs import Encoded, EncodedSpeech, Mixed, Spectrogram
-from sprachbund.nn.dropout import dropout
+from sprachbund.models.speecht5.outputs import Mixed, Spectrogram
+from sprachbund.nn.decoder import DecoderCache, DecoderStack
 from sprachbund.nn.initialization import initialize_like_bert
 from sprachbund.nn.positions import ScaledSinusoids
 from sprachbund.nn.postnets import Classified, SpectrogramPostnet, UtteranceClassifier
-from sprachbund.nn.prediction import UnitPredictor
-from sprachbund.nn.prenets import SpectrogramPrenet, TextDecoderPrenet, TextEncoderPrenet, WaveformPrenet
+from sprachbund.nn.prenets import SpectrogramPrenet, TextDecoderPrenet, TextEncoderPrenet
 from sprachbund.nn.quantizer import GumbelQuantizer, NearestQuantizer, Quantized, Quantizer
-from sprachbund.nn.transformer import DecoderCache, DecoderStack, EncoderStack
-from sprachbund.nn.waveform_frontend import WaveformFrontend
 from sprachbund.shapes import Bool, Float, Int, Tensor
 
 PADDING = 1
 """The token id of padding."""
 
 
-class SpeechT5(nn.Module):
+class SpeechT5(SpeechEncoder):
     """The model; its verbs are what objectives and decoders call."""
 
+    config: SpeechT5Config
+    ctc_head: nn.Linear
+
     def __init__(self, config: SpeechT5Config) -> None:
-        super().__init__()
-        self.config = config
-        self._build_encoder(config)
+        super().__init__(config, config.num_units if config.has_unit_prediction else None)
+        self._build_text_encoder(config)
         self._build_text_decoder(config)
         self._build_spectrogram_decoder(config)
         dim = config.encoder.dim
-        self.unit_predictor: UnitPredictor | None = None
-        if config.has_unit_prediction:
-            self.unit_predictor = UnitPredictor(dim, config.unit_dim, config.num_units, config.unit_temperature)
         self.quantizer: Quantizer | None = None
         if config.has_quantizer and config.quantizer_rule == "gumbel":
             groups, codes = config.codebook_groups, config.codes_per_group
@@ -53,22 +51,11 @@ class SpeechT5(nn.Module):
             )
         initialize_like_bert(self)
 
-    def _build_encoder(self, config: SpeechT5Config) -> None:
-        leaks, dim = config.original_numerics, config.encoder.dim
-        self.speech_prenet = WaveformPrenet(
-            WaveformFrontend(config.conv_layers, norm=config.conv_norm, bias=config.conv_bias, sees_padding=leaks),
-            config.conv_layers[-1][0],
-            dim,
-            position_kernel=config.position_kernel,
-            position_groups=config.position_groups,
-            has_sinusoids=config.has_speech_sinusoids,
-            dropout=config.dropout,
-            gradient_scale=config.frontend_gradient_scale,
-        )
+    def _build_text_encoder(self, config: SpeechT5Config) -> None:
+        dim = config.encoder.dim
         embedding = nn.Embedding(config.vocab_size, dim, padding_idx=PADDING)
         positions = ScaledSinusoids(config.encoder_position_dropout, initial_scale=config.initial_encoder_scale)
         self.text_prenet = TextEncoderPrenet(embedding, positions)
-        self.encoder = EncoderStack(config.encoder, keeps_padding=leaks)
         self.ctc_head = nn.Linear(dim, config.vocab_size, bias=not config.share_ctc_embeddings)
         if config.share_ctc_embeddings:
             self.ctc_head.weight = embedding.weight
@@ -117,52 +104,10 @@ class SpeechT5(nn.Module):
         if self.quantizer is not None:
             self.quantizer.set_step(step)
 
-    def encode_speech(
-        self,
-        waveforms: Float[Tensor, "batch sample"],
-        waveform_lengths: Int[Tensor, " batch"],
-        *,
-        time_mask: Bool[Tensor, "batch frame"] | None = None,
-        channel_mask: Bool[Tensor, "batch dim"] | None = None,
-        max_frames: int | None = None,
-        with_energy: bool = False,
-    ) -> EncodedSpeech:
-        """Encode waveforms of 16 kHz.
-
-        Args:
-            waveforms: zero padded.
-            waveform_lengths: their valid samples.
-            time_mask: frames that the mask embedding hides.
-            channel_mask: channels hidden throughout a row.
-            max_frames: drop frames from this one on.
-            with_energy: sum the squares of the front-end's features, for the feature penalty.
-        """
-        speech = self.speech_prenet(
-            waveforms,
-            waveform_lengths,
-            time_mask=time_mask,
-            channel_mask=channel_mask,
-            max_frames=max_frames,
-            with_energy=with_energy,
-        )
-        padding_mask = padding_mask_from_lengths(speech.lengths, speech.states.shape[1])
-        return EncodedSpeech(self.encoder(speech.states, padding_mask), speech.lengths, speech.energy)
-
     def encode_text(self, tokens: Int[Tensor, "batch token"], token_lengths: Int[Tensor, " batch"]) -> Encoded:
         """Encode token ids, padded at the end."""
         padding_mask = padding_mask_from_lengths(token_lengths, tokens.shape[1])
         return Encoded(self.encoder(self.text_prenet(tokens), padding_mask), token_lengths)
-
-    def ctc_logits(self, encoded: Encoded) -> Float[Tensor, "batch frame vocab"]:
-        """Logits of each frame over the text dictionary, its last entry being the blank."""
-        logits: Tensor = self.ctc_head(dropout(encoded.states, self.config.dropout, self.training))
-        return logits
-
-    def unit_logits(self, states: Float[Tensor, "*position dim"]) -> Float[Tensor, "*position unit"]:
-        """Logits of encoder states over the hidden units; pass only the states that are to be judged."""
-        assert self.unit_predictor is not None, "built without has_unit_prediction"
-        logits: Tensor = self.unit_predictor(states)
-        return logits
 
     def mix_codes(
         self,

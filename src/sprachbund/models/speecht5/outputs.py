@@ -1,30 +1,10 @@
-"""What the verbs of SpeechT5 return."""
+"""What the verbs of SpeechT5 return beside `models.encoded`."""
 
 from dataclasses import dataclass
 
-from sprachbund.lengths import padding_mask_from_lengths
+from sprachbund.models.encoded import Encoded
 from sprachbund.nn.quantizer import Quantized
-from sprachbund.shapes import Bool, Float, Int, Tensor
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What the encoder made of speech or text."""
-
-    states: Float[Tensor, "batch frame dim"]
-    lengths: Int[Tensor, " batch"]
-
-    @property
-    def padding_mask(self) -> Bool[Tensor, "batch frame"]:
-        """True at padding."""
-        return padding_mask_from_lengths(self.lengths, self.states.shape[1])
-
-
-@dataclass(frozen=True)
-class EncodedSpeech(Encoded):
-    """Speech encoded, and the summed squares of the front-end's features if they were wanted."""
-
-    energy: Float[Tensor, ""] | None = None
+from sprachbund.shapes import Float, Tensor
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""HuBERT (Hsu et al., 2021), and the speech encoders of its kin."""

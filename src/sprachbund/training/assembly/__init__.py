@@ -1,0 +1,1 @@
+"""Recipes -> the parts of a run."""

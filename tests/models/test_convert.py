@@ -1,0 +1,137 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tiny
+from fairseq_files import checkpoint, hubert_arguments, namespace, omegaconf, task_arguments, write
+from models.hubert.test_fairseq_keys import CONFIG, model_of
+from sprachbund.checkpoints.store import load_model, save_model
+from sprachbund.errors import CheckpointError
+from sprachbund.models.convert import convert
+from sprachbund.models.foreign import write_transformers
+from sprachbund.models.hubert.fairseq_keys import to_fairseq
+from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.speecht5.keys import key_table
+from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.table import build_model
+
+WAVEFORM = torch.from_numpy(tiny.tone(5000))[None], torch.tensor([5000])
+
+
+def write_hubert(path: Path, *, half: bool = False, more: dict[str, Any] | None = None) -> Path:
+    weights = to_fairseq(model_of(CONFIG).state_dict(), CONFIG) | (more or {})
+    weights = {name: weight.half() if half else weight for name, weight in weights.items()}
+    arguments = {"model": hubert_arguments(latent_temp=[2, 0.5, 0.9]), "task": task_arguments()}
+    return write(path, checkpoint(weights, cfg=omegaconf(arguments)))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_hubert_of_fairseq_becomes_a_model_folder(half: bool, tmp_path: Path):
+    source = write_hubert(tmp_path / "teacher.pt", half=half, more={"quantizer.vars": torch.ones(2)})
+    converted = convert(source)
+    assert converted.unused == ("quantizer.vars",)
+    save_model(tmp_path / "model", converted.stored)
+    stored = load_model(tmp_path / "model")
+    assert stored.kind == "hubert"
+    assert stored.tokenizer is None
+    assert stored.facts["architecture"] == "hubert"
+    assert "teacher.pt" in stored.card
+    assert "`quantizer.vars`" in stored.card
+    model, original = build_model(stored, where="here"), model_of(CONFIG)
+    with torch.no_grad():
+        ours, theirs = model.encode_speech(*WAVEFORM).states, original.encode_speech(*WAVEFORM).states
+    torch.testing.assert_close(ours, theirs, atol=2e-2 if half else 1e-6, rtol=0)
+    assert isinstance(model, Hubert)
+
+
+def speecht5_arguments(**changes: Any) -> dict[str, Any]:
+    """Arguments of `tiny.tiny_config`, by the original names."""
+    sizes = {f"{side}_{name}": value for side in ("encoder", "decoder") for name, value in (
+        ("embed_dim", 32), ("ffn_embed_dim", 64), ("attention_heads", 2), ("layerdrop", 0.0),
+        ("max_relative_position", 20),
+    )}  # fmt: skip
+    return {
+        **sizes, "encoder_layers": 2, "decoder_layers": 1, "attention_dropout": 0.0, "feature_grad_mult": 1.0,
+        "conv_feature_layers": "[(16,10,5)] + [(16,3,2)] * 4 + [(16,2,2)] * 2", "conv_pos": 16, "conv_pos_groups": 4,
+        "dprenet_units": 16, "postnet_layers": 2, "postnet_chans": 8, "spk_embed_dim": 8, "final_dim": 16,
+        "use_codebook": True, "latent_vars": 8, "label_rates": 100, "arch": "t5_transformer_base",
+        "sid_no_pooling_bn": True, "sid_no_embed_postnet": True,
+    } | changes  # fmt: skip
+
+
+def write_speecht5(path: Path, **changes: Any) -> Path:
+    model = tiny.tiny_model()
+    renamed = key_table(model.config).to_original(model.state_dict())
+    weights = {renamed.names[name]: weight for name, weight in model.state_dict().items()}
+    return write(path, checkpoint(weights, args=namespace(**speecht5_arguments(**changes))))
+
+
+def test_a_speecht5_becomes_a_model_folder(tmp_path: Path):
+    converted = convert(write_speecht5(tmp_path / "speecht5.pt"), tiny.character_tokenizer())
+    assert converted.unused == ()
+    save_model(tmp_path / "model", converted.stored)
+    model, original = build_model(load_model(tmp_path / "model"), where="here"), tiny.tiny_model()
+    assert isinstance(model, SpeechT5)
+    assert model.config == original.config
+    with torch.no_grad():
+        ours, theirs = (one.ctc_logits(one.encode_speech(*WAVEFORM)) for one in (model, original))
+    assert torch.equal(ours, theirs)
+
+
+def test_a_speecht5_wants_its_dictionary(tmp_path: Path):
+    source = write_speecht5(tmp_path / "speecht5.pt")
+    with pytest.raises(CheckpointError, match=r"does not hold its dictionary.*given: none.*--dictionary"):
+        convert(source)
+    other = tiny.CharacterTokenizer.train(["ab"])
+    with pytest.raises(CheckpointError, match=rf"given: {len(other.vocabulary)} symbols, wanted"):
+        convert(source, other)
+
+
+def test_arguments_that_do_not_fit_the_weights_are_refused(tmp_path: Path):
+    with pytest.raises(CheckpointError, match="weights do not fit the model"):
+        convert(write_speecht5(tmp_path / "speecht5.pt", encoder_layers=3), tiny.character_tokenizer())
+    with pytest.raises(CheckpointError, match="spk_embed_integration_type"):
+        convert(write_speecht5(tmp_path / "s.pt", spk_embed_integration_type="add"), tiny.character_tokenizer())
+    for name, value in (("encoder_layers", "many"), ("dropout", [1]), ("latent_temp", "warm"), ("label_rates", {})):
+        with pytest.raises(CheckpointError):
+            convert(write_speecht5(tmp_path / "s.pt", **{name: value}), tiny.character_tokenizer())
+
+
+def test_other_models_of_fairseq_are_refused_with_their_name(tmp_path: Path):
+    weights = {"encoder.embed_tokens.weight": torch.ones(2, 2), "encoder.version": torch.ones(1)}
+    source = write(tmp_path / "roberta.pt", checkpoint(weights, args=namespace(arch="roberta_base")))
+    with pytest.raises(CheckpointError, match=r"another kind of model.*roberta_base, with encoder\.embed_tokens"):
+        convert(source)
+
+
+def test_what_is_there_is_named_where_it_is_not_known(tmp_path: Path):
+    with pytest.raises(CheckpointError, match="nothing to convert"):
+        convert(tmp_path / "none.pt")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CheckpointError, match=r"no kind of model.*a folder of nothing.*Known are"):
+        convert(tmp_path / "folder")
+    (tmp_path / "folder" / "notes.txt").touch()
+    with pytest.raises(CheckpointError, match=r"a folder of notes\.txt"):
+        convert(tmp_path / "folder")
+    (tmp_path / "file.txt").write_text("hello")
+    with pytest.raises(CheckpointError, match="not a file of"):
+        convert(tmp_path / "file.txt")
+
+
+def test_our_own_model_folders_need_no_conversion(tmp_path: Path):
+    with pytest.raises(CheckpointError, match="needs no conversion"):
+        convert(tiny.write_model_folder(tmp_path / "model"))
+
+
+def test_a_folder_of_transformers_becomes_a_model_folder(tmp_path: Path):
+    original = model_of(CONFIG)
+    lost = write_transformers(original, tmp_path / "theirs")
+    converted = convert(tmp_path / "theirs")
+    assert all(name.startswith("unit_predictor.") for name in lost)
+    assert converted.stored.kind == "hubert"
+    assert "theirs, a folder of transformers" in converted.stored.card
+    kept = {name: weight for name, weight in original.state_dict().items() if name not in lost}
+    assert converted.stored.weights.keys() == kept.keys()
+    assert all(torch.equal(converted.stored.weights[name], weight) for name, weight in kept.items())

@@ -1,0 +1,126 @@
+"""Real runs of encoder pre-training with every kind of target, from recipe to model folder."""
+
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+import tiny
+from sprachbund.checkpoints.store import StoredModel, load_model
+from sprachbund.config import from_mapping, merge
+from sprachbund.data.mixture import Step
+from sprachbund.models.features import EncoderFeatures, load_encoder
+from sprachbund.models.hubert.model import Hubert
+from sprachbund.training.module import TrainingModule
+from sprachbund.training.recipe import EncoderPretrainingRecipe
+from sprachbund.training.run import train
+
+HEAD = {"model": {"changes": {"contrastive": {"codes_per_group": 8, "code_dim": 8, "dim": 8}}}}
+KINDS: dict[str, tuple[dict[str, Any] | None, dict[str, Any], str]] = {
+    "units": (None, {}, "masked_units"),
+    "random_projection": ({"kind": "random_projection", "codes": 30, "dim": 8}, {}, "masked_units"),
+    "contrastive": ({"kind": "contrastive", "distractors": 5}, HEAD, "contrastive"),
+    "teacher": ({"kind": "teacher", "layer": 1}, {}, "teacher_features"),
+}
+
+
+def recipe_of(kind: str, folder: Path, **run: Any) -> EncoderPretrainingRecipe:
+    targets, changes, _ = KINDS[kind]
+    if kind == "teacher":
+        targets = {**(targets or {}), "model": str(tiny.write_hubert_folder(folder / "teacher", 8))}
+    plain = merge(tiny.encoder_recipe(folder, targets, **run), changes)
+    return from_mapping(EncoderPretrainingRecipe, plain, "test")
+
+
+def trained(recipe: EncoderPretrainingRecipe, folder: Path, *, resume: bool = False) -> StoredModel:
+    return load_model(train(recipe, folder, resume=resume, console=Console(file=io.StringIO())))
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """The log without what depends on the clock."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [{name: value for name, value in line.items() if name != "audio_seconds_per_second"} for line in lines]
+
+
+def die_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual: Callable[[TrainingModule, Step, int], None] = TrainingModule.training_step
+
+    def training_step(self: TrainingModule, batch: Step, batch_idx: int) -> None:
+        if batch.number == step:
+            raise InterruptedError
+        usual(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", training_step)
+
+
+SLOW = pytest.mark.slow
+RESUMED = ["units", "contrastive", pytest.param("random_projection", marks=SLOW), pytest.param("teacher", marks=SLOW)]
+
+
+@pytest.mark.parametrize("kind", RESUMED)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, with two micro-batches a step; killed in the fourth step, it goes on from the second."""
+    recipe = recipe_of(kind, tmp_path, steps=4, accumulate=2, checkpoint_every=2, validate_every=2)
+    whole = trained(recipe, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        die_at(3, patch)
+        trained(recipe, tmp_path / "killed")
+    resumed = trained(recipe, tmp_path / "killed", resume=True)
+    assert whole.weights.keys() == resumed.weights.keys()
+    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
+    lines = metrics(tmp_path / "whole")
+    assert metrics(tmp_path / "killed") == lines
+    assert [(line["step"], line["split"]) for line in lines] == [
+        (1, "train"), (2, "train"), (2, "valid"), (3, "train"), (4, "train"), (4, "valid"),
+    ]  # fmt: skip
+    for line in lines:
+        assert math.isfinite(line["loss"])
+        assert f"loss/{KINDS[kind][2]}" in line
+    assert (whole.kind, whole.tokenizer, whole.facts["targets"], whole.facts["steps"]) == ("hubert", None, kind, 4)
+    # The result is an encoder whose layers can be read.
+    model = load_encoder(tmp_path / "whole" / "model")
+    assert isinstance(model, Hubert)
+    assert EncoderFeatures(model, 2)(tiny.tone(8_000)).shape == (24, 32)
+
+
+def test_neither_workers_nor_chance_change_the_weights(tmp_path: Path) -> None:
+    recipe = recipe_of("contrastive", tmp_path, steps=2)
+    one = trained(recipe, tmp_path / "one")
+    torch.manual_seed(999)
+    other = trained(recipe_of("contrastive", tmp_path, steps=2, loader_workers=1), tmp_path / "other")
+    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_no_run_holds_its_teacher(tmp_path: Path) -> None:
+    recipe = recipe_of("teacher", tmp_path, steps=1, validate_every=1, checkpoint_every=1)
+    stored = trained(recipe, tmp_path / "run")
+    assert {name.split(".")[0] for name in stored.weights} == {"speech_prenet", "encoder"}
+    [checkpoint] = (tmp_path / "run" / "checkpoints").iterdir()
+    state = torch.load(checkpoint, weights_only=False, map_location="cpu")["state_dict"]
+    names = {name.removeprefix("objective.").split(".")[0] for name in state}
+    assert names == {"model", "head"}
+
+
+@pytest.mark.slow
+def test_units_of_a_few_clips_are_learned_by_heart(tmp_path: Path) -> None:
+    """Frames of which nothing is heard are told from their neighbours: far above the most frequent unit's share."""
+    changes = {
+        "model": {"changes": {"dropout": 0.0, "encoder": {"dropout": 0.0}}},
+        "masking": {"time": 0.3, "time_length": 2},
+        "optimization": {"schedule": {"kind": "constant", "peak": 3e-3}},
+        "objective": {"unmasked_weight": 1.0},
+    }
+    plain = tiny.encoder_recipe(tmp_path, steps=200, log_every=20, validate_every=200, checkpoint_every=200)
+    recipe = from_mapping(EncoderPretrainingRecipe, merge(plain, changes), "test")
+    trained(recipe, tmp_path / "run")
+    last = [line for line in metrics(tmp_path / "run") if line["split"] == "train"][-1]
+    assert last["unmasked_accuracy"] > 0.9
+    assert last["masked_accuracy"] > 0.5
