@@ -122,3 +122,33 @@ def test_a_failure_while_the_model_is_written_leaves_none(
     assert_told(outcome, "No space left on device")
     assert sorted(path.name for path in (tmp_path / "run").iterdir() if path.name.startswith((".", "model"))) == []
     assert run_command("finetune", workplace / "recipe.yaml", "--resume", "--out", tmp_path / "run").code == 0
+
+
+def test_an_encoder_is_pretrained_fine_tuned_by_ctc_and_decoded(tmp_path: Path):
+    """The whole way of an encoder alone, by its commands."""
+    pretraining = tiny.encoder_recipe(tmp_path / "units", steps=2, checkpoint_every=2, validate_every=2)
+    (tmp_path / "encoder.yaml").write_text(dump_yaml(pretraining))
+    done = run_command("pretrain", tmp_path / "encoder.yaml", "--out", tmp_path / "encoder")
+    assert done.code == 0, done.err
+    encoder = tmp_path / "encoder" / "model"
+    refused = run_command("transcribe", encoder, tmp_path / "units" / "speech" / "audio" / "train-000.wav")
+    assert_refused(refused, "does not transcribe", "sprachbund finetune")
+    tiny.character_tokenizer().save(tmp_path / "tokenizer")
+    tuning = tiny.recognition_recipe(tmp_path / "text", encoder, steps=2, checkpoint_every=2, validate_every=2)
+    (tmp_path / "asr.yaml").write_text(dump_yaml(tuning))
+    arguments = ("finetune", tmp_path / "asr.yaml", "--out", tmp_path / "asr")
+    assert_refused(run_command(*arguments), "the weights know no text", "tokenizer")
+    arguments = (*arguments, f"tokenizer={tmp_path / 'tokenizer'}")
+    assert_refused(run_command(*arguments), "no text decoder", "objective.decoder_weight to 0")
+    done = run_command(*arguments, "objective.decoder_weight=0")
+    assert done.code == 0, done.err
+    assert done.out == f"model folder: {tmp_path / 'asr' / 'model'}\n"
+    model, clips = tmp_path / "asr" / "model", tmp_path / "text" / "transcribed"
+    assert load_model(model).facts["targets"] == "units"  # what the encoder learned by is remembered
+    heard = run_command("transcribe", model, clips / "audio" / "train-000.wav")
+    assert (heard.code, heard.out.count("\n")) == (0, 1)
+    figures = run_command("evaluate", model, clips / "valid.jsonl.gz")
+    assert figures.code == 0, figures.err
+    assert "word error rate" in figures.out
+    for verb, place in (("transcribe", clips / "audio" / "train-000.wav"), ("evaluate", clips / "valid.jsonl.gz")):
+        assert_refused(run_command(verb, model, place, "--decoder", "attention"), "no text decoder", "--decoder ctc")

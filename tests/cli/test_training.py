@@ -27,7 +27,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, 
 def test_the_recipe_is_resolved_and_its_name_names_the_run(
     trained: list[tuple[Any, Path, bool]], capsys: pytest.CaptureFixture[str]
 ):
-    run_recipe("recognition", "speecht5_tiny_asr", ["run.seed=7", "speech.batch_seconds=3"], None, False)
+    run_recipe("finetune", "speecht5_tiny_asr", ["run.seed=7", "speech.batch_seconds=3"], None, False)
     ((recipe, folder, resume),) = trained
     assert isinstance(recipe, RecognitionRecipe)
     assert (recipe.run.seed, recipe.speech.batch_seconds) == (7, 3.0)
@@ -38,21 +38,25 @@ def test_the_recipe_is_resolved_and_its_name_names_the_run(
 def test_a_file_its_folder_and_resuming(trained: list[tuple[Any, Path, bool]]):
     Path("deep").mkdir()
     Path("deep/mine.yaml").write_text("extends: speecht5_tiny_pretrain\nrun: {seed: 9}\n")
-    run_recipe("pretraining", "deep/mine.yaml", None, Path("there"), True)
-    run_recipe("pretraining", "deep/mine.yaml", None, None, False)
+    run_recipe("pretrain", "deep/mine.yaml", None, Path("there"), True)
+    run_recipe("pretrain", "deep/mine.yaml", None, None, False)
     assert [(folder, resume) for _, folder, resume in trained] == [(Path("there"), True), (Path("runs/mine"), False)]
     assert isinstance(trained[0][0], PretrainingRecipe)
     assert trained[0][0].run.seed == 9
 
 
 @pytest.mark.parametrize(
-    ("task", "recipe", "verb"),
-    [("recognition", "speecht5_tiny_pretrain", "pretrain"), ("pretraining", "speecht5_tiny_asr", "finetune")],
+    ("given", "recipe", "verb"),
+    [
+        ("finetune", "speecht5_tiny_pretrain", "pretrain"),
+        ("finetune", "hubert_tiny_mfcc", "pretrain"),
+        ("pretrain", "speecht5_tiny_asr", "finetune"),
+    ],
 )
 def test_a_recipe_of_the_other_task_names_its_verb(
-    trained: list[tuple[Any, Path, bool]], task: str, recipe: str, verb: str
+    trained: list[tuple[Any, Path, bool]], given: str, recipe: str, verb: str
 ):
     with pytest.raises(RecipeError, match=f"recipe of the task .* in {recipe}.*Use `sprachbund {verb}`"):
-        run_recipe(task, recipe, None, None, False)
+        run_recipe(given, recipe, None, None, False)
     assert trained == []
     assert not Path("runs").exists()

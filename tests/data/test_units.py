@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,13 @@ from lhotse import CutSet, MonoCut, Recording
 from lhotse.audio import AudioSource
 from threadpoolctl import threadpool_limits
 
+import tiny
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.data.units import Shard, attach_units, fewest_labels, find_units, fit_units, load_units
+from sprachbund.data.units import Shard, attach_units, fewest_labels, find_units, fit_units, load_units, num_labels
 from sprachbund.errors import AudioError, DataError, RecipeError, VocabularyError
 from sprachbund.lengths import frames_from_samples
+from sprachbund.models.stored_features import StoredEncoderFeatures
 from sprachbund.shapes import Array
 from sprachbund.signal.audio import write_audio
 from sprachbund.tokens.units import UnitModel
@@ -140,7 +144,7 @@ def test_cuts_without_a_file_are_refused(cuts: CutSet, model: UnitModel, tmp_pat
 
 
 def test_units_of_other_features_are_refused(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
-    with pytest.raises(VocabularyError, match="cannot be computed here"):
+    with pytest.raises(VocabularyError, match="one of other features"):
         attach_units(cuts, UnitModel(model.centroids, "hubert"), tmp_path / "units")
 
 
@@ -196,6 +200,59 @@ def test_units_do_not_depend_on_the_threads_of_the_machine(cuts: CutSet, model: 
         with threadpool_limits(limits=threads):
             attach_units(cuts, model, tmp_path / str(threads))
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_units_of_a_layer_are_fitted_assigned_and_checked(cuts: CutSet, tmp_path: Path) -> None:
+    """The same whatever the processes, the shards and the order; a clip shorter than a frame has none."""
+    reader = StoredEncoderFeatures(tiny.write_hubert_folder(tmp_path / "model"), 2)
+    model = fit_units(cuts, 5, reader=reader)
+    assert (model.feature, model.label_rate, model.num_channels) == (reader.name, 50.0, 32)
+    backwards = CutSet.from_cuts(reversed(list(cuts)))
+    assert fit_units(backwards, 5, reader=reader) == model
+    short = cuts.subset(last=1)[0].truncate(duration=0.02, preserve_id=True)
+    every = CutSet.from_cuts([*cuts.subset(first=4), short])
+    whole = attach_units(every, model, tmp_path / "whole", reader=reader)
+    assert [num_labels(cut) for cut in whole] == [frames_from_samples(cut.num_samples) for cut in every]
+    assert num_labels(whole[short.id]) == len(load_units(whole[short.id], model.fingerprint)) == 0
+    attach_units(every, model, tmp_path / "jobs", reader=reader, jobs=2)
+    for number in (2, 3, 1):
+        attach_units(Shard(number, 3).of(every), model, tmp_path / "shards", reader=reader)
+    assert contents(tmp_path / "whole") == contents(tmp_path / "jobs") == contents(tmp_path / "shards")
+    for cut in whole:
+        expected = model.assign(reader(read_waveform(cut)))
+        assert np.array_equal(load_units(cut, model.fingerprint), expected)
+
+
+def test_units_of_another_rate_are_refused(cuts: CutSet, model: UnitModel, tmp_path: Path) -> None:
+    slower = UnitModel(model.centroids, "mfcc", 0.02)
+    labelled = next(iter(attach_units(cuts, model, tmp_path / "units")))
+    with pytest.raises(VocabularyError, match="another unit model"):
+        load_units(labelled, slower.fingerprint)
+    with pytest.raises(VocabularyError, match="one of other features"):
+        attach_units(cuts, slower, tmp_path / "units")
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+from sprachbund.tokens.units import UnitModel
+
+channels, seconds = 768, 20  # of a clip
+pool = np.random.default_rng(0).standard_normal((30_000, channels), dtype=np.float32)
+def features():
+    for clip in range(10 * 3600 // seconds):
+        start = clip * 7 % (len(pool) - 50 * seconds)
+        yield f"clip-{clip}", pool[start : start + 50 * seconds] + np.float32(clip % 13)
+UnitModel.fit(features(), 20, feature="any", frame_shift=0.02)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_ten_hours_of_features_take_less_than_a_gigabyte() -> None:
+    """5.5 GB of them: 50 frames a second of 768 channels. The pool that they are drawn from is counted too."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 0.9e9
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"no array at all"])

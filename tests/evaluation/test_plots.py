@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sprachbund.errors import DataError
-from sprachbund.evaluation.plots import collect_curves, plot_attention, plot_training_curves, plot_units, read_metrics
+from sprachbund.evaluation.plots import collect_curves, plot_attention, plot_training_curves, read_metrics
 
 
 def size_of(png):
@@ -79,18 +79,6 @@ def test_attention_picture_fits_its_tokens():
         plot_attention(weights, ["a"] * 19)
     with pytest.raises(DataError):
         plot_attention(weights[:0], [])
-
-
-def test_units_picture():
-    generator = np.random.default_rng(0)
-    waveform = generator.normal(0, 0.1, 16000).astype(np.float32)
-    mel = generator.normal(-2, 1, (63, 80)).astype(np.float32)
-    units = np.repeat(np.array([3, 17, 3, 99, 40]), 10)[:49]
-    first = plot_units(waveform, units, mel, title="one")
-    assert size_of(first)[0] > 600
-    assert first != plot_units(waveform, units[::-1].copy(), mel, title="one")
-    with pytest.raises(DataError, match="nothing to draw"):
-        plot_units(waveform, units[:0], mel)
 
 
 def test_no_global_state_of_pyplot_is_used(run_log):

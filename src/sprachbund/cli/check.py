@@ -12,7 +12,7 @@ from sprachbund.data.checking.problems import Report
 from sprachbund.errors import DataError
 from sprachbund.files import write_atomically
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 Manifests = Annotated[list[Path] | None, typer.Argument(metavar="MANIFEST", help="Manifests to check.")]
 HeldOut = Annotated[

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from sprachbund.errors import CorpusError
 
-app = typer.Typer(help="List the corpora and get them; import and export others.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="List the corpora and get them; import and export others.", no_args_is_help=True
+)
 
 Root = Annotated[Path, typer.Option(help="Folder of all corpora.")]
 

@@ -8,7 +8,7 @@ import typer
 from sprachbund.config import nearest
 from sprachbund.errors import RecipeError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import typer
 
 from sprachbund.cli.decoding import BatchOption, BeamOption, MethodOption, ThreadsOption, decoding_config, set_threads
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

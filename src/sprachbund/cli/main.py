@@ -13,8 +13,11 @@ from sprachbund.errors import EXIT_CODE, SprachbundError
 VERBS = {
     "corpus": ("sprachbund.cli.corpus", "List and get corpora; import and export those of other tools."),
     "check": ("sprachbund.cli.check", "Look for what would spoil a training; write what is sound."),
-    "tokens": ("sprachbund.cli.tokens", "Fit units and tokenizers, label speech with units."),
-    "pretrain": ("sprachbund.cli.pretrain", "Pre-train on speech and text."),
+    "tokens": ("sprachbund.cli.tokens", "Fit units and tokenizers, label and align speech, iterate encoders."),
+    "convert": ("sprachbund.cli.convert", "Make a model folder of a model of fairseq or transformers."),
+    "features": ("sprachbund.cli.features", "Store the features of a frozen encoder on the cuts."),
+    "probe": ("sprachbund.cli.probe", "Tell what a linear probe hears in frozen features."),
+    "pretrain": ("sprachbund.cli.pretrain", "Pre-train on speech, or on speech and text."),
     "finetune": ("sprachbund.cli.finetune", "Fine-tune for speech recognition."),
     "transcribe": ("sprachbund.cli.transcribe", "Transcribe recordings."),
     "evaluate": ("sprachbund.cli.evaluate", "Word and character error rates on a manifest."),

@@ -1,4 +1,4 @@
-"""Verbs that make tokens: fit and assign units of speech, train tokenizers of text."""
+"""Verbs that make tokens: units of speech, alignments, tokenizers of text."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -7,14 +7,24 @@ from typing import Annotated
 
 import typer
 
+from sprachbund.cli.alignment import align
+from sprachbund.cli.iterate import iterate
+from sprachbund.cli.kmeans import export_km, import_km
+from sprachbund.cli.unit_figures import quality, show
+from sprachbund.cli.units import fit_units, label
 from sprachbund.errors import DataError
 
-app = typer.Typer(help="Make tokens: units of speech, tokenizers of text.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Make tokens: units of speech, tokenizers of text.", no_args_is_help=True)
+app.command("fit-units")(fit_units)
+app.command("label")(label)
+app.command("iterate")(iterate)
+app.command("align")(align)
+app.command("quality")(quality)
+app.command("show")(show)
+app.command("import-km")(import_km)
+app.command("export-km")(export_km)
 
 MANIFEST_SUFFIXES = (".jsonl", ".jsonl.gz")
-
-
-JobsOption = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]
 
 
 class TokenizerKind(StrEnum):
@@ -30,64 +40,6 @@ class PieceKind(StrEnum):
     CHAR = "char"
     UNIGRAM = "unigram"
     BPE = "bpe"
-
-
-@app.command("fit-units")
-def fit_units(
-    manifests: Annotated[
-        list[str], typer.Argument(metavar="MANIFEST", help="Manifests or Shar folders of the speech to fit on.")
-    ],
-    units: Annotated[int, typer.Option(min=1, help="Number of units (clusters).")],
-    out: Annotated[Path, typer.Option(help="Folder of the unit model.")],
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the choice of frames and the clustering.")] = 0,
-    jobs: JobsOption = 1,
-) -> None:
-    """Fit k-means units on the MFCC of speech."""
-    from lhotse import CutSet
-
-    from sprachbund.data.storage.shar import read_speech
-    from sprachbund.data.units import fit_units as fit
-
-    cuts = CutSet.from_cuts([cut for manifest in manifests for cut in read_speech(manifest)])
-    model = fit(cuts, units, seed=seed, jobs=jobs)
-    model.save(out)
-    typer.echo(f"{model.num_units} units of {len(cuts)} cuts in {out}, fingerprint {model.fingerprint[:16]}")
-
-
-@app.command("label")
-def label(
-    manifest: Annotated[Path, typer.Argument(help="Manifest of the speech to label.")],
-    model: Annotated[Path, typer.Option(help="Folder of the unit model.")],
-    out: Annotated[Path, typer.Option(help="Manifest of the labelled speech.")],
-    arrays: Annotated[
-        Path | None, typer.Option(help="Folder of the stored units; 'units' beside the new manifest where not given.")
-    ] = None,
-    shard: Annotated[
-        str | None, typer.Option(metavar="NUMBER/COUNT", help="Label this part only, such as 3/8; for many machines.")
-    ] = None,
-    jobs: JobsOption = 1,
-) -> None:
-    """Assign units to speech; units stored by an interrupted run or by other shards are kept.
-
-    Shards may run at the same time. The one that finds all units stored writes the manifest; so does the same command
-    without --shard, once the arrays of all shards are in one folder.
-    """
-    from sprachbund.data.storage.manifest import read_cuts, write_cuts
-    from sprachbund.data.units import Shard, attach_units, find_units
-    from sprachbund.tokens.units import UnitModel
-
-    part = None if shard is None else Shard.parse(shard)
-    unit_model, cuts, folder = UnitModel.load(model), read_cuts(manifest), arrays or out.parent / "units"
-    labelled = attach_units(cuts if part is None else part.of(cuts), unit_model, folder, jobs=jobs)
-    if part is not None:
-        typer.echo(f"shard {part}: {len(labelled)} of {len(cuts)} cuts have units in {folder}")
-        whole = find_units(cuts, unit_model, folder)
-        if whole is None:
-            typer.echo(f"{out} is written when the other shards are done")
-            return
-        labelled = whole
-    write_cuts(labelled, out)
-    typer.echo(f"{len(labelled)} cuts with {unit_model.num_units} units in {out}")
 
 
 @app.command("train-text")

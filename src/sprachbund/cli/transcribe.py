@@ -8,7 +8,7 @@ import typer
 
 from sprachbund.cli.decoding import BatchOption, BeamOption, MethodOption, ThreadsOption, decoding_config, set_threads
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 AT_ONCE = 64  # recordings read into memory together; lines come as each group is done
 

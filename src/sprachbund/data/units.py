@@ -1,4 +1,4 @@
-"""Units on cuts: fitted on MFCC, stored beside the cuts as frame-aligned arrays, read back under their fingerprint.
+"""Units on cuts: fitted on frames, stored beside the cuts as frame-aligned arrays, read back under their fingerprint.
 
 A labelled cut has the custom fields ``units`` (a Lhotse ``TemporalArray`` of unit ids, so that a truncated cut loads
 the units of its part) and ``units_fingerprint`` (that of the unit model).
@@ -7,7 +7,6 @@ the units of its part) and ``units_fingerprint`` (that of the unit model).
 import hashlib
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -19,9 +18,9 @@ from lhotse.array import Array as ArrayManifest
 from lhotse.array import TemporalArray
 from lhotse.cut import Cut
 from lhotse.utils import fastcopy
-from rich.console import Console
-from rich.progress import track
 
+from sprachbund.data.frame_reader import FrameReader, MfccFrames, require_same_frames
+from sprachbund.data.progress import watched
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.workers import in_processes
 from sprachbund.errors import DataError, RecipeError, VocabularyError
@@ -29,11 +28,11 @@ from sprachbund.files import write_atomically
 from sprachbund.lengths import frames_from_samples, samples_per_frame
 from sprachbund.shapes import Array, Float, Int
 from sprachbund.signal.audio import SAMPLING_RATE
-from sprachbund.signal.features import mfcc
 from sprachbund.tokens.units import RESERVOIR_FRAMES, UnitModel
 
 UNITS_FIELD = "units"
 FINGERPRINT_FIELD = "units_fingerprint"
+MFCC = MfccFrames()
 
 _MEND = "Label the manifest with `sprachbund tokens label` and the unit model of this training."
 
@@ -71,20 +70,35 @@ class Shard:
 
 
 def fit_units(
-    cuts: CutSet, num_units: int, *, seed: int = 0, reservoir_frames: int = RESERVOIR_FRAMES, jobs: int = 1
+    cuts: CutSet,
+    num_units: int,
+    *,
+    reader: FrameReader = MFCC,
+    seed: int = 0,
+    reservoir_frames: int = RESERVOIR_FRAMES,
+    jobs: int = 1,
 ) -> UnitModel:
-    """Fit k-means units on the MFCC of `cuts`; neither their order nor the number of processes matters.
+    """Fit k-means units on frames of `cuts`; neither their order nor the number of processes matters.
 
     Raises:
         VocabularyError: fewer distinct frames than units, or a cut id twice.
         DataError: a cut without a recording of its own.
         AudioError: a recording that cannot be read.
     """
-    features = in_processes(_features, _watched(cuts, "Reading features"), jobs)
-    return UnitModel.fit(features, num_units, seed=seed, reservoir_frames=reservoir_frames)
+    features = in_processes(partial(_features, reader), watched(cuts, "Reading features"), jobs)
+    return UnitModel.fit(
+        features,
+        num_units,
+        seed=seed,
+        reservoir_frames=reservoir_frames,
+        feature=reader.name,
+        frame_shift=reader.frame_shift,
+    )
 
 
-def attach_units(cuts: CutSet, model: UnitModel, folder: Path | str, *, jobs: int = 1) -> CutSet:
+def attach_units(
+    cuts: CutSet, model: UnitModel, folder: Path | str, *, reader: FrameReader = MFCC, jobs: int = 1
+) -> CutSet:
     """The same cuts with the units of `model` stored below `folder`; arrays that are there already are kept.
 
     The units of a cut depend on it alone, and every array has its own file. So any number of processes, on any number
@@ -94,20 +108,24 @@ def attach_units(cuts: CutSet, model: UnitModel, folder: Path | str, *, jobs: in
         cuts: recordings; one at a time is in the memory of a process.
         model: the unit model.
         folder: of the stored arrays, which get a folder of their own for each unit model.
+        reader: of the frames that `model` was fitted on.
         jobs: processes on this machine.
 
     Raises:
-        VocabularyError: `model` is not one of MFCC.
+        VocabularyError: `model` is one of other frames than `reader` gives.
         DataError: a cut without a recording of its own.
         AudioError: a recording that cannot be read.
     """
-    if model.feature != "mfcc":
-        raise VocabularyError(
-            "units of these features cannot be computed here", given=model.feature, mend="Give a unit model of MFCC."
-        )
+    require_same_frames(model, reader)
     store = _store_of(folder, model)
-    counts = in_processes(partial(_count_or_store, model, store), _watched(cuts, "Assigning units"), jobs)
+    labelling = partial(_count_or_store, model, reader, store)
+    counts = in_processes(labelling, watched(cuts, "Assigning units"), jobs)
     return CutSet.from_cuts([_labelled(cut, model, store, count) for cut, count in zip(cuts, counts, strict=True)])
+
+
+def num_labels(cut: Cut) -> int:
+    """Units of a whole labelled cut, as its manifest says; no array is read."""
+    return int((cut.custom or {})[UNITS_FIELD].array.shape[0])
 
 
 def find_units(cuts: CutSet, model: UnitModel, folder: Path | str) -> CutSet | None:
@@ -166,14 +184,8 @@ def fewest_labels(num_samples: int, label_rate: float) -> int:
     return math.ceil(round(seconds * label_rate, 6))
 
 
-def _watched(cuts: CutSet, description: str) -> Iterator[Cut]:
-    total: int | None = None if cuts.is_lazy else len(cuts)
-    # Standard output belongs to results.
-    return iter(track(cuts, description=description, total=total, console=Console(stderr=True)))
-
-
-def _features(cut: Cut) -> tuple[str, Float[Array, "frame channel"]]:
-    return cut.id, mfcc(read_waveform(cut))
+def _features(reader: FrameReader, cut: Cut) -> tuple[str, Float[Array, "frame channel"]]:
+    return cut.id, reader(read_waveform(cut))
 
 
 def _store_of(folder: Path | str, model: UnitModel) -> Path:
@@ -196,10 +208,10 @@ def _labelled(cut: Cut, model: UnitModel, store: Path, num_labels: int) -> Cut:
     return fastcopy(cut, custom={**(cut.custom or {}), UNITS_FIELD: array, FINGERPRINT_FIELD: model.fingerprint})
 
 
-def _count_or_store(model: UnitModel, store: Path, cut: Cut) -> int:
+def _count_or_store(model: UnitModel, reader: FrameReader, store: Path, cut: Cut) -> int:
     """The number of labels of `cut`, which are stored after this."""
     stored = _stored_labels(cut, model, store)
-    return _assign_and_store(cut, model, store / _key(cut)) if stored is None else stored
+    return _assign_and_store(cut, model, reader, store / _key(cut)) if stored is None else stored
 
 
 def _stored_labels(cut: Cut, model: UnitModel, store: Path) -> int | None:
@@ -213,7 +225,7 @@ def _stored_labels(cut: Cut, model: UnitModel, store: Path) -> int | None:
     return len(stored) if is_usable else None
 
 
-def _assign_and_store(cut: Cut, model: UnitModel, path: Path) -> int:
+def _assign_and_store(cut: Cut, model: UnitModel, reader: FrameReader, path: Path) -> int:
     if not isinstance(cut, MonoCut):
         raise DataError(
             "a cut has no recording in one file, which units could travel with",
@@ -222,7 +234,7 @@ def _assign_and_store(cut: Cut, model: UnitModel, path: Path) -> int:
             mend="Save mixed and padded cuts as audio files first.",
         )
     waveform = read_waveform(cut)
-    units = model.assign(mfcc(waveform))
+    units = model.assign(reader(waveform))
     fewest = fewest_labels(len(waveform), model.label_rate)
     if len(units) < fewest:
         raise DataError(

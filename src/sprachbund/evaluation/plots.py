@@ -1,4 +1,4 @@
-"""Pictures for reports: training curves, attention, and units over their sound. Every function returns PNG bytes.
+"""Pictures for reports: training curves and attention. Every function returns PNG bytes.
 
 The figures are made without pyplot, so that no window system and no state of the process is touched.
 """
@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sprachbund.errors import DataError
-from sprachbund.shapes import Array, Float, Integer
+from sprachbund.shapes import Array, Float
 
 # Told apart with every common kind of colour vision (after Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
@@ -114,7 +112,7 @@ def plot_training_curves(runs: Mapping[str, Path], *, figures: Sequence[str] | N
     figure.legend(
         handles.values(), handles.keys(), loc="outside lower center", ncols=2 * min(columns, 2), frameon=False
     )
-    return _png(figure)
+    return to_png(figure)
 
 
 def plot_attention(
@@ -146,50 +144,9 @@ def plot_attention(
     picture = axes.imshow(weights, aspect="auto", cmap="magma_r", extent=extent, interpolation="nearest", vmin=0.0)
     axes.set_yticks(range(len(tokens)), [_visible(token) for token in tokens], fontsize=8, family="monospace")
     axes.set_xlabel("seconds")
-    axes.set_title(_plain(title), fontsize=10)
+    axes.set_title(plain_text(title), fontsize=10)
     figure.colorbar(picture, ax=axes, label="attention", shrink=0.9)
-    return _png(figure)
-
-
-def plot_units(
-    waveform: Float[Array, " sample"],
-    units: Integer[Array, " unit"],
-    log_mel: Float[Array, "frame mel"],
-    *,
-    sampling_rate: int = 16_000,
-    label_rate: float = 50.0,
-    mel_seconds: float = 0.016,
-    title: str = "",
-) -> bytes:
-    """What units stand for: the waveform, its log-mel spectrogram and the strip of units under one time axis.
-
-    Args:
-        waveform: one utterance.
-        units: k-means ids; equal units have equal colours, and the number of each run is written where it fits.
-        log_mel: log-mel spectrogram of the same utterance.
-        sampling_rate: samples a second.
-        label_rate: units a second.
-        mel_seconds: time from frame to frame of the spectrogram.
-        title: shown above.
-
-    Raises:
-        DataError: one of the three is empty.
-    """
-    if not (waveform.size and units.size and log_mel.size):
-        raise DataError("there is nothing to draw", given="an empty waveform, spectrogram or unit sequence")
-    figure = Figure(figsize=(9.0, 5.0), layout="constrained")
-    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(2.0, 3.5, 1.0))
-    duration = len(waveform) / sampling_rate
-    top.plot(np.arange(len(waveform)) / sampling_rate, waveform, linewidth=0.4, color=COLOURS[0])
-    top.set_ylabel("waveform")
-    top.set_title(_plain(title), fontsize=10)
-    extent = (0.0, log_mel.shape[0] * mel_seconds, 0.0, float(log_mel.shape[1]))
-    middle.imshow(log_mel.T, origin="lower", aspect="auto", cmap="magma", extent=extent, interpolation="nearest")
-    middle.set_ylabel("mel band")
-    _draw_units(bottom, units, label_rate, duration)
-    bottom.set_xlabel("seconds")
-    bottom.set_xlim(0.0, duration)
-    return _png(figure)
+    return to_png(figure)
 
 
 def _draw_panel(panel: Axes, name: str, curves: Sequence[Curve], colours: Mapping[str, str]) -> None:
@@ -205,33 +162,15 @@ def _draw_panel(panel: Axes, name: str, curves: Sequence[Curve], colours: Mappin
             alpha=0.55 if is_training else 1.0,
             marker="o" if not is_training or len(curve.steps) == 1 else None,
             markersize=3,
-            label=_plain(f"{curve.run}, {curve.split}"),
+            label=plain_text(f"{curve.run}, {curve.split}"),
         )
-    panel.set_title(_plain(name.replace("_", " ")), fontsize=10)
+    panel.set_title(plain_text(name.replace("_", " ")), fontsize=10)
     panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     panel.set_xlabel("step", fontsize=8)
     panel.tick_params(labelsize=8)
     panel.grid(alpha=0.25)
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)
-
-
-def _draw_units(axes: Axes, units: Integer[Array, " unit"], label_rate: float, duration: float) -> None:
-    """A coloured strip, one cell a unit, with the unit's number under each run that has room for it."""
-    # Neighbouring ids mean nothing, so ids far apart in the colour circle stand next to each other.
-    hues = (units.astype(np.int64) * 0.618034) % 1.0
-    colours = hsv_to_rgb(np.stack([hues, np.full(len(hues), 0.5), np.full(len(hues), 0.92)], axis=1))
-    extent = (0.0, len(units) / label_rate, 0.0, 1.0)
-    axes.imshow(colours[None, :, :], aspect="auto", extent=extent, interpolation="nearest")
-    starts = np.flatnonzero(np.concatenate([[True], units[1:] != units[:-1]]))
-    ends = np.append(starts[1:], len(units))
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        # A number is about as wide as a 70th of the picture.
-        if (end - start) / label_rate > duration / 70:
-            middle = (start + end) / 2 / label_rate
-            axes.text(middle, 0.5, str(units[start]), ha="center", va="center", fontsize=7)
-    axes.set_yticks([])
-    axes.set_ylabel("unit")
 
 
 def _curve(key: tuple[str, str], points: Sequence[tuple[int, float]]) -> Curve:
@@ -245,15 +184,15 @@ def _is_number(value: object) -> bool:
 
 def _visible(token: str) -> str:
     """A label that can be seen: spaces drawn, nothing read as a formula."""
-    return _plain(token.replace(" ", "\u2423"))
+    return plain_text(token.replace(" ", "\u2423"))
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """The text with the sign that would begin a formula made harmless."""
     return text.replace("$", r"\$")
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
     """The figure as PNG bytes, the same for the same figure: no date and no version inside."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})

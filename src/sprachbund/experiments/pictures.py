@@ -6,10 +6,11 @@ import torch
 
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.data.units import load_units
+from sprachbund.data.units import require_units
 from sprachbund.decoding.recognizer import Recognizer
-from sprachbund.evaluation.plots import plot_attention, plot_units
-from sprachbund.signal.features import log_mel
+from sprachbund.evaluation.plots import plot_attention
+from sprachbund.evaluation.unit_plot import plot_clip
+from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.tokens.units import UnitModel
 from sprachbund.tokens.vocabulary import EOS
 
@@ -18,6 +19,7 @@ from sprachbund.tokens.vocabulary import EOS
 def draw_attention(recognizer: Recognizer, cut: Any) -> bytes:
     """The last decoder layer's attention, mean over heads, while the decoder is fed the reference."""
     model, tokenizer = recognizer.model, recognizer.tokenizer
+    assert isinstance(model, SpeechT5), "the demo trains one"
     memory = model.encode_speech(*recognizer.collate([read_waveform(cut)]))
     ids = tokenizer.encode(transcript_of(cut))
     states = model.text_decoder_prenet(torch.tensor([[EOS, *ids]], device=memory.states.device))
@@ -29,7 +31,5 @@ def draw_attention(recognizer: Recognizer, cut: Any) -> bytes:
 
 def draw_units(cut: Any, units: UnitModel) -> bytes:
     """Waveform, spectrogram and units of a labelled cut on one time axis."""
-    waveform = read_waveform(cut)
-    labels = load_units(cut, units.fingerprint)
-    title = transcript_of(cut)
-    return plot_units(waveform, labels, log_mel(waveform), label_rate=units.label_rate, title=title)
+    require_units(cut, units.fingerprint)
+    return plot_clip(cut)
