@@ -8,7 +8,8 @@ import sprachbund
 ROOT = Path(sprachbund.__file__).parent
 ROOMS = [
     "errors", "shapes", "lengths", "files", "pickles", "config", "signal", "tokens", "data", "nn", "checkpoints",
-    "models", "objectives", "decoding", "evaluation", "training", "recipes", "serving", "experiments", "cli", "__main__",
+    "models", "objectives", "decoding", "evaluation", "training", "recipes", "serving", "experiments", "cli",
+    "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

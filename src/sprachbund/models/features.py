@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from sprachbund.checkpoints.store import load_model, weights_fingerprint
-from sprachbund.errors import RecipeError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.table import build_model, kind_of
@@ -35,10 +34,7 @@ class EncoderFeatures:
     """
 
     def __init__(self, model: SpeechEncoder, layer: int) -> None:
-        if not 0 <= layer <= model.num_layers:
-            raise RecipeError(
-                "the encoder has no such layer", given=layer, mend=f"Name a layer from 0 to {model.num_layers}."
-            )
+        model.require_layer(layer)
         self.model, self.layer = model.eval(), layer
         self.name = f"{kind_of(model)}:{encoder_fingerprint(model)[:16]}:{layer}"
         self.num_channels = model.dim

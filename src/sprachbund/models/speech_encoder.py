@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from sprachbund.config import NotNegative, Positive, Probability, Size
+from sprachbund.errors import RecipeError
 from sprachbund.lengths import padding_mask_from_lengths
 from sprachbund.models.encoded import Encoded, EncodedSpeech, LayerStates
 from sprachbund.nn.dropout import dropout
@@ -106,6 +107,16 @@ class SpeechEncoder(nn.Module):
     def dim(self) -> int:
         """Width of its states."""
         return self.config.encoder.dim
+
+    def require_layer(self, layer: int) -> None:
+        """Refuse a layer that is not there.
+
+        Raises:
+            RecipeError: it is below 0 or above the last one.
+        """
+        if not 0 <= layer <= self.num_layers:
+            mend = f"Name a layer from 0 to {self.num_layers}."
+            raise RecipeError("the encoder has no such layer", given=layer, mend=mend)
 
     def set_step(self, step: int) -> None:
         """Tell the number of optimizer steps so far, which some parts follow."""

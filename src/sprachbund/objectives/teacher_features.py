@@ -31,10 +31,7 @@ class FrozenTeacher:
     """
 
     def __init__(self, model: SpeechEncoder, layer: int) -> None:
-        if not 0 <= layer <= model.num_layers:
-            raise RecipeError(
-                "the teacher has no such layer", given=layer, mend=f"Name a layer from 0 to {model.num_layers}."
-            )
+        model.require_layer(layer)
         self.model, self.layer = model.eval().requires_grad_(False), layer
 
     @torch.no_grad()
