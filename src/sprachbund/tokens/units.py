@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from sprachbund.errors import VocabularyError
 from sprachbund.files import write_atomically
-from sprachbund.shapes import Array, Float, Int
+from sprachbund.shapes import Array, Bool, Float, Int, Integer
 from sprachbund.tokens.reservoir import Reservoir
 
 CENTROIDS_FILE = "units.safetensors"
@@ -28,6 +28,8 @@ SHORTEST_SHIFT, LONGEST_SHIFT = 1e-4, 1.0  # seconds
 RESERVOIR_FRAMES = 500_000
 RESERVOIR_BYTES = 192 << 20  # fewer frames of wide features: 65 536 of 768 channels
 BLOCK_DISTANCES = 1 << 17  # looked at together in `assign`: half a megabyte stays in a processor's cache
+# Numbers of one look in double precision at frames that single precision leaves open.
+EXACT_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,34 +128,52 @@ class UnitModel:
             raise self._misfit(features)
         units = np.empty(len(features), dtype=np.int32)
         size = max(1, BLOCK_DISTANCES // self.num_units)
+        # A column of ones takes the norms of the centroids into the product.
+        block = np.ones((size, self.num_channels + 1), dtype=np.float32)
+        distances = np.empty((size, self.num_units), dtype=np.float32)
         for start in range(0, len(features), size):
-            block = np.ascontiguousarray(features[start : start + size], dtype=np.float32)
-            units[start : start + size] = self._assign_block(block)
+            part = features[start : start + size]
+            block[: len(part), :-1] = part
+            units[start : start + size] = self._assign_block(block[: len(part)], distances[: len(part)])
         return units
 
-    def _assign_block(self, block: Float[Array, "frame channel"]) -> Int[Array, " frame"]:
-        doubled, norms = self._products
+    def _assign_block(
+        self, block: Float[Array, "frame channel_and_one"], distances: Float[Array, "frame unit"]
+    ) -> Int[Array, " frame"]:
+        """Units of a block; `distances` is a place to compute in."""
+        factors, largest_norm = self._products
+        rows = np.arange(len(block))
         # Large numbers overflow single precision; such frames are all looked at again.
         with np.errstate(over="ignore", invalid="ignore"):
             # Squared distance without the frame's own norm, which is the same for all centroids.
-            distances = block @ doubled
-            distances += norms
+            np.matmul(block, factors, out=distances)
             nearest = distances.argmin(axis=1)
-            sizes = np.einsum("fc,fc->f", block, block) + 2 * norms.max()
-            limits = distances[np.arange(len(block)), nearest] + self._rounding * sizes
-            is_near = distances <= limits[:, None]
+            sizes = np.einsum("fc,fc->f", block, block) + 2 * largest_norm
+            limits = distances[rows, nearest] + self._rounding * sizes
+            distances[rows, nearest] = np.inf
+            is_open = ~(distances.min(axis=1) > limits)
         if not np.isfinite(sizes).all() and not np.isfinite(block).all():
-            raise self._misfit(block)
+            raise self._misfit(block[:, :-1])
         units: Int[Array, " frame"] = nearest.astype(np.int32)
-        is_open = ~np.isfinite(limits)
-        # Every row has one at least; rows are counted only where some has more, which is seldom.
-        if is_open.any() or np.count_nonzero(is_near) > len(block):
-            is_open |= np.count_nonzero(is_near, axis=1) != 1
-        for row in np.flatnonzero(is_open):
-            rivals = np.flatnonzero(~(distances[row] > limits[row]))
-            exact = self.centroids[rivals].astype(np.float64) - block[row]
-            units[row] = rivals[(exact**2).sum(axis=1).argmin()]
+        undecided = np.flatnonzero(is_open)
+        at_once = max(1, EXACT_NUMBERS // self.centroids.size)
+        for start in range(0, len(undecided), at_once):
+            rows = undecided[start : start + at_once]
+            is_rival = ~(distances[rows] > limits[rows, None])
+            is_rival[np.arange(len(rows)), nearest[rows]] = True
+            units[rows] = self._nearest_of(is_rival, block[rows, :-1])
         return units
+
+    def _nearest_of(
+        self, is_rival: Bool[Array, "frame unit"], frames: Float[Array, "frame channel"]
+    ) -> Integer[Array, " frame"]:
+        """The nearest of the centroids that are rivals, in double precision, each frame by itself."""
+        places, rivals = np.nonzero(is_rival)
+        exact = ((self.centroids[rivals].astype(np.float64) - frames[places]) ** 2).sum(axis=1)
+        # Frame by frame, nearest first; of equally near ones the lowest id.
+        order = np.lexsort((rivals, exact, places))
+        first = np.unique(places[order], return_index=True)[1]
+        return rivals[order][first]
 
     def _misfit(self, features: Float[Array, "frame channel"]) -> VocabularyError:
         return VocabularyError(
@@ -163,19 +183,20 @@ class UnitModel:
         )
 
     @cached_property
-    def _products(self) -> tuple[Float[Array, "channel unit"], Float[Array, " unit"]]:
-        """What a frame is multiplied with, and what is added then."""
+    def _products(self) -> tuple[Float[Array, "channel_and_one unit"], np.float32]:
+        """What a frame and a one are multiplied with, and the largest squared norm of a centroid."""
         norms = (self.centroids.astype(np.float64) ** 2).sum(axis=1)
         with np.errstate(over="ignore"):
-            return np.ascontiguousarray(-2 * self.centroids.T), norms.astype(np.float32)
+            factors = np.concatenate([-2 * self.centroids.T, norms.astype(np.float32)[None]])
+            return np.ascontiguousarray(factors), norms.max().astype(np.float32)
 
     @property
     def _rounding(self) -> np.float32:
         """How far two computed distances may be off against each other, as a share of the squares that are added up.
 
-        Each is a sum of so many products and a norm; a tenth more covers the rounding of the bound itself.
+        Each is a sum of so many products, a norm among them; a tenth more covers the rounding of the bound itself.
         """
-        return np.float32(2.2 * (self.num_channels + 4) * 2.0**-24)
+        return np.float32(2.2 * (self.num_channels + 5) * 2.0**-24)
 
     def save(self, folder: Path | str) -> None:
         """Write ``units.safetensors`` and, last, ``units.json`` with the settings and the fingerprint."""
