@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import tiny
 from sprachbund.data.batches.batch import Batch
-from sprachbund.data.batches.collate import LabelledCrops, SpeechCollator, TextCollator
+from sprachbund.data.batches.collate import SpeechCollator, TextCollator
+from sprachbund.data.batches.crops import LabelledCrops
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.batches.text_noise import TextInfilling
 from sprachbund.data.mixture import Collator, Mixture, Step, loader

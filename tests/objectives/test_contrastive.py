@@ -6,12 +6,13 @@ import pytest
 import torch
 
 import tiny
-from objectives.batches import contrastive_batch, rows_of
+from objectives.batches import contrastive_batch
+from objectives.laws import assert_rows_add_up
 from sprachbund.errors import RecipeError
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.nn.contrastive import ContrastiveHeadConfig
 from sprachbund.objectives.contrastive import ContrastivePrediction, feature_cells
-from sprachbund.objectives.loss import Loss, add_counts
+from sprachbund.objectives.loss import Loss
 from sprachbund.objectives.masked_prediction import MaskedPredictionConfig
 
 HEAD = ContrastiveHeadConfig(groups=2, codes_per_group=8, code_dim=8, dim=10, dropout=0.0)
@@ -77,24 +78,7 @@ def test_counts_need_no_forward() -> None:
 def test_a_batch_is_the_window_of_its_rows() -> None:
     """Padded equals alone and accumulated equals one batch, but for diversity, which is of a micro-batch by nature."""
     encoder, batch = model(), contrastive_batch()
-    objective = ContrastivePrediction(encoder, diversity_weight=0.0)
-    whole = objective(batch).total()
-    whole.backward()
-    expected = {name: value.grad.clone() for name, value in encoder.named_parameters() if value.grad is not None}
-    encoder.zero_grad()
-    rows = rows_of(batch)
-    window: dict[str, float] = {}
-    for row in rows:
-        window = add_counts(window, objective.counts(row))
-    assert window == objective.counts(batch)
-    parts = [objective(row).total(window) for row in rows]
-    torch.testing.assert_close(sum(parts), whole, rtol=1e-5, atol=1e-5)
-    sum(parts).backward()
-    largest = max(value.abs().max().item() for value in expected.values())
-    for name, value in encoder.named_parameters():
-        if name in expected:
-            bound = 1e-4 * expected[name].abs().max().item() + 1e-6 * largest
-            assert (value.grad - expected[name]).abs().max() <= bound, name
+    assert_rows_add_up(ContrastivePrediction(encoder, diversity_weight=0.0), encoder, batch)
 
 
 def test_a_row_with_one_masked_frame_has_nothing_to_tell() -> None:

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import tiny
-from objectives.batches import rows_of, unit_batch
+from objectives.batches import unit_batch
+from objectives.laws import assert_rows_add_up
 from sprachbund.errors import RecipeError
-from sprachbund.models.hubert.model import Hubert
-from sprachbund.objectives.loss import Loss, add_counts
+from sprachbund.objectives.loss import Loss
 from sprachbund.objectives.masked_prediction import MaskedPrediction, MaskedPredictionConfig
 from sprachbund.shapes import Tensor
 
@@ -19,20 +19,6 @@ RATES = {50.0: 1, 100.0: 2}
 
 def sums(loss: Loss) -> dict[str, float]:
     return {term.name: term.sum.item() for term in loss.terms}
-
-
-def gradients(model: Hubert) -> dict[str, Tensor]:
-    return {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
-
-
-def assert_same_gradients(model: Hubert, expected: dict[str, Tensor]) -> None:
-    """To a ten-thousandth of each parameter's own gradient, or a millionth of the largest of all."""
-    found = gradients(model)
-    assert found.keys() == expected.keys()
-    largest = max(float(value.abs().max()) for value in expected.values())
-    for name, value in expected.items():
-        bound = 1e-4 * float(value.abs().max()) + 1e-6 * largest
-        assert (found[name] - value).abs().max() <= bound, name
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -78,22 +64,8 @@ def test_counts_need_no_forward() -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_a_batch_is_the_window_of_its_rows(rate: float) -> None:
-    """Padded equals alone, and accumulated equals one batch: in the loss and in every gradient."""
     model = tiny.hubert_model(unit_rate=rate)
-    objective, batch = MaskedPrediction(model, BOTH), unit_batch(labels_per_frame=RATES[rate])
-    whole = objective(batch).total()
-    whole.backward()
-    expected = gradients(model)
-    model.zero_grad()
-    rows = rows_of(batch)
-    window: dict[str, float] = {}
-    for row in rows:
-        window = add_counts(window, objective.counts(row))
-    assert window == objective.counts(batch)
-    parts = [objective(row).total(window) for row in rows]
-    torch.testing.assert_close(sum(parts), whole, rtol=1e-5, atol=1e-5)
-    sum(parts).backward()
-    assert_same_gradients(model, expected)
+    assert_rows_add_up(MaskedPrediction(model, BOTH), model, unit_batch(labels_per_frame=RATES[rate]))
 
 
 def test_the_order_of_rows_is_irrelevant() -> None:

@@ -5,10 +5,10 @@ import torch
 from torch.nn import functional as F
 
 from models.speecht5.sizes import build
-from objectives.batches import quiet_model, rows_of, speech_batch
+from objectives.batches import quiet_model, speech_batch
+from objectives.laws import assert_rows_add_up
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import frames_from_samples
-from sprachbund.objectives.loss import add_counts
 from sprachbund.objectives.speech_pretraining import SpeechPretraining, SpeechPretrainingConfig
 
 WEIGHTS = {
@@ -50,24 +50,7 @@ def test_a_batch_is_the_window_of_its_rows():
     """Splitting into micro-batches changes neither loss nor gradient; perplexity is of a micro-batch by its nature."""
     model = quiet_model().eval()
     objective = SpeechPretraining(model, config(diversity_weight=0.0))
-    batch = speech_batch()
-    whole = objective(batch).total()
-    whole.backward()
-    gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-    model.zero_grad()
-    rows = rows_of(batch)
-    window: dict[str, float] = {}
-    for row in rows:
-        window = add_counts(window, objective.counts(row))
-    assert window == objective.counts(batch)
-    parts = [objective(row).total(window) for row in rows]
-    torch.testing.assert_close(sum(parts), whole, rtol=1e-5, atol=1e-5)
-    sum(parts).backward()
-    largest = max(gradient.abs().max().item() for gradient in gradients.values())
-    own = dict(model.named_parameters())
-    for name, gradient in gradients.items():
-        scale = gradient.abs().max().item()
-        assert (own[name].grad - gradient).abs().max() <= 1e-4 * scale + 1e-6 * largest, name
+    assert_rows_add_up(objective, model, speech_batch())
 
 
 def test_masked_cross_entropy_is_that_of_the_masked_frames():

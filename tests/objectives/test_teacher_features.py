@@ -4,10 +4,10 @@ import pytest
 import torch
 
 import tiny
-from objectives.batches import rows_of, teacher_batch
+from objectives.batches import teacher_batch
+from objectives.laws import assert_rows_add_up
 from sprachbund.errors import RecipeError
 from sprachbund.models.speech_encoder import waveform_layers
-from sprachbund.objectives.loss import add_counts
 from sprachbund.objectives.masked_prediction import MaskedPredictionConfig
 from sprachbund.objectives.teacher_features import FrozenTeacher, TeacherRegression, normalize_over_time
 
@@ -48,24 +48,8 @@ def test_counts_need_no_forward() -> None:
 
 
 def test_a_batch_is_the_window_of_its_rows() -> None:
-    objective, batch = regression(), teacher_batch()
-    whole = objective(batch).total()
-    whole.backward()
-    expected = {name: value.grad.clone() for name, value in objective.named_parameters() if value.grad is not None}
-    objective.zero_grad()
-    rows = rows_of(batch)
-    window: dict[str, float] = {}
-    for row in rows:
-        window = add_counts(window, objective.counts(row))
-    assert window == objective.counts(batch)
-    parts = [objective(row).total(window) for row in rows]
-    torch.testing.assert_close(sum(parts), whole, rtol=1e-5, atol=1e-5)
-    sum(parts).backward()
-    largest = max(value.abs().max().item() for value in expected.values())
-    for name, value in objective.named_parameters():
-        if name in expected:
-            bound = 1e-4 * expected[name].abs().max().item() + 1e-6 * largest
-            assert (value.grad - expected[name]).abs().max() <= bound, name
+    objective = regression()
+    assert_rows_add_up(objective, objective, teacher_batch())
 
 
 def test_the_teacher_does_not_move() -> None:

@@ -44,7 +44,7 @@ def test_a_stream_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_the_card_of_an_encoder(tmp_path: Path) -> None:
     plain = tiny.encoder_recipe(tmp_path)
     card = model_card({"targets": "units"}, from_mapping(EncoderPretrainingRecipe, plain, "test"))
-    assert card.startswith("# HuBERT\n")
+    assert card.startswith("# Speech encoder\n")
     for told in ("sprachbund finetune", "sprachbund tokens fit-units --model", "- targets: units"):
         assert told in card
     assert f"- speech: {plain['speech']['train'][0]}" in card

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import tiny
 from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import from_mapping, merge
 from sprachbund.data.mixture import Step
+from sprachbund.errors import RecipeError
 from sprachbund.models.features import EncoderFeatures, load_encoder
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.training.module import TrainingModule
@@ -124,3 +126,15 @@ def test_units_of_a_few_clips_are_learned_by_heart(tmp_path: Path) -> None:
     last = [line for line in metrics(tmp_path / "run") if line["split"] == "train"][-1]
     assert last["unmasked_accuracy"] > 0.9
     assert last["masked_accuracy"] > 0.5
+
+
+def test_a_run_is_not_resumed_with_another_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = recipe_of("teacher", tmp_path, steps=2, checkpoint_every=1)
+    with monkeypatch.context() as patch:
+        die_at(1, patch)
+        with pytest.raises(InterruptedError):
+            trained(recipe, tmp_path / "run")
+    shutil.rmtree(tmp_path / "teacher")
+    tiny.write_hubert_folder(tmp_path / "teacher", 9)
+    with pytest.raises(RecipeError, match=r"data of this run has changed.*model\.safetensors"):
+        trained(recipe, tmp_path / "run", resume=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sprachbund.training.recipe import PretrainingRecipe, Recipe
 
-_TITLES = {"pretraining": "SpeechT5", "encoder_pretraining": "HuBERT", "recognition": "Speech recognition"}
+_TITLES = {"pretraining": "SpeechT5", "encoder_pretraining": "Speech encoder", "recognition": "Speech recognition"}
 _PRETRAINED = "It is pre-trained only: fine-tune it with `sprachbund finetune RECIPE init=THIS_FOLDER`."
 _TEACHER = "Make units of a layer with `sprachbund tokens fit-units --model THIS_FOLDER --layer N`."
 _USES = {

@@ -21,7 +21,7 @@ import torch
 from lightning.pytorch import Trainer
 from rich.console import Console
 
-from sprachbund.checkpoints.store import StoredModel, save_model
+from sprachbund.checkpoints.store import WEIGHTS, StoredModel, save_model
 from sprachbund.config import dump_yaml, from_mapping, read_yaml, to_mapping
 from sprachbund.data.storage.shar import is_shar, speech_fingerprint
 from sprachbund.errors import CheckpointError, RecipeError
@@ -46,6 +46,7 @@ from sprachbund.training.memory import keep_freed_memory
 from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import Recipe
 from sprachbund.training.sharding import check_shardable
+from sprachbund.training.targets import TeacherConfig
 
 CHECKPOINTS, MODEL, RECIPE, DATA = "checkpoints", "model", "recipe.yaml", "data.json"
 # What a resumed run may change: the length of the run, how it is watched, and what does not change its numbers.
@@ -203,6 +204,9 @@ def _fingerprints(recipe: Recipe) -> dict[str, str]:
     sources = [source for part in parts if part for source in (*part.train, *part.valid)]
     choices = (recipe.augmentation.noise, recipe.augmentation.reverberation)
     sources += [path for choice in choices if choice for path in choice.manifests]
+    targets = getattr(recipe, "targets", None)
+    if isinstance(targets, TeacherConfig):
+        sources.append(targets.model / WEIGHTS)
     return {str(source): speech_fingerprint(source) for source in sources if is_shar(source) or Path(source).is_file()}
 
 

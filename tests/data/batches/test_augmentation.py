@@ -26,7 +26,8 @@ from sprachbund.data.batches.augmentation import (
     build_augmenter,
     names_speaker,
 )
-from sprachbund.data.batches.collate import LabelledCrops, SpeechCollator, TranscribedCollator
+from sprachbund.data.batches.collate import SpeechCollator, TranscribedCollator
+from sprachbund.data.batches.crops import LabelledCrops
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.mixture import Mixture, Step, loader
 from sprachbund.data.storage.waveforms import read_waveform

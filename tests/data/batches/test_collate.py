@@ -14,15 +14,15 @@ from lhotse.cut import Cut
 import tiny
 from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch, UnitBatch
 from sprachbund.data.batches.collate import (
-    LabelledCrops,
     SpeechCollator,
     TextCollator,
     TranscribedCollator,
-    UnitCollator,
     has_speaker_embedding,
     speaker_embedding,
     transcript_of,
 )
+from sprachbund.data.batches.crops import LabelledCrops
+from sprachbund.data.batches.masked import UnitCollator
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.batches.text_noise import TextInfilling
 from sprachbund.data.storage.waveforms import read_waveform

@@ -13,7 +13,7 @@ from lhotse.cut import MonoCut
 from numpy.random import RandomState
 
 import tiny
-from sprachbund.data.batches.collate import LabelledCrops
+from sprachbund.data.batches.crops import LabelledCrops
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import attach_units, load_units
 from sprachbund.errors import DataError, VocabularyError

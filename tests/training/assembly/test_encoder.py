@@ -5,10 +5,8 @@ import torch
 import tiny
 from sprachbund.checkpoints.store import load_model
 from sprachbund.data.batches.batch import UnitBatch
-from sprachbund.data.batches.collate import (
-    LabelledCrops,
-    UnitCollator,
-)
+from sprachbund.data.batches.crops import LabelledCrops
+from sprachbund.data.batches.masked import UnitCollator
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.objectives.masked_prediction import MaskedPrediction
 from training.assembly.building import build, ids

@@ -6,12 +6,8 @@ import torch
 
 import tiny
 from sprachbund.config import from_mapping, merge
-from sprachbund.data.batches.collate import (
-    LabelledCrops,
-    UnitCollator,
-)
-from sprachbund.data.batches.crops import PlainCrops, ProjectedCrops
-from sprachbund.data.batches.masked import ContrastiveCollator, TeacherCollator
+from sprachbund.data.batches.crops import LabelledCrops, PlainCrops, ProjectedCrops
+from sprachbund.data.batches.masked import ContrastiveCollator, TeacherCollator, UnitCollator
 from sprachbund.errors import RecipeError, VocabularyError
 from sprachbund.models.features import encoder_fingerprint
 from sprachbund.nn.contrastive import ContrastiveHeadConfig

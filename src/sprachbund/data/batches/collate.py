@@ -4,16 +4,16 @@ Each collator is called with a plan and the number of the draw. Everything rando
 item id, so an item is treated alike in whatever worker and beside whatever neighbours it is collated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from lhotse.cut import Cut
-from numpy.random import RandomState
 
 from sprachbund.data.batches.augmentation import Augmenter
-from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch, UnitBatch
+from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
+from sprachbund.data.batches.crops import NUM_SPECIALS, LabelledCrops
 from sprachbund.data.batches.masking import SpanMasking, codebook_positions, derived_seed, row_generator
 from sprachbund.data.batches.rows import (
     drawn_channel_mask,
@@ -23,80 +23,17 @@ from sprachbund.data.batches.rows import (
     row_lengths,
     shift_right,
 )
-from sprachbund.data.batches.spectrogram_targets import crop_start, crop_units, samples_per_label
 from sprachbund.data.batches.text_noise import NoisedText, TextInfilling, infill
-from sprachbund.data.storage.waveforms import count_samples, read_part, read_waveform, refuse_changed_speed
+from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.streams import TextLine
-from sprachbund.data.units import load_units
 from sprachbund.errors import DataError
-from sprachbund.shapes import Array, Float, Int, Tensor
+from sprachbund.shapes import Array, Float, Tensor
 from sprachbund.signal.features import log_mel, normalize_waveform
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.tokens.vocabulary import BOS, EOS, PAD
 
 SAMPLING_RATE = 16000
-NUM_SPECIALS = 4  # a unit's dictionary id is its k-means id after <s>, <pad>, </s> and <unk>
 SPEAKER_FIELD = "speaker_embedding"
-Crops = Callable[[Cut, RandomState], tuple[Float[Array, " sample"], Int[Array, " label"]]]
-"""What makes of a clip a crop and the units of it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledCrops:
-    """Random crops of labelled clips: the sound and the units of the same stretch."""
-
-    label_rate: int
-    unit_fingerprint: str
-    max_samples: int
-
-    def __call__(self, cut: Cut, generator: RandomState) -> tuple[Float[Array, " sample"], Int[Array, " label"]]:
-        """A crop of `cut`.
-
-        Raises:
-            VocabularyError: the cut has no units of this unit model.
-            DataError: its speed was changed, or it has fewer units than frames.
-        """
-        refuse_changed_speed(cut)
-        units = load_units(cut, self.unit_fingerprint).astype(np.int64)
-        start = crop_start(
-            count_samples(cut),
-            self.max_samples,
-            generator,
-            samples_per_label=samples_per_label(self.label_rate),
-        )
-        waveform = read_part(cut, start, self.max_samples)
-        return waveform, crop_units(units, start, len(waveform), self.label_rate)
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnitCollator:
-    """Speech for masked prediction: a crop of each clip with its units and masks.
-
-    With an augmenter the encoder hears the distorted crop, while units stay those of the clean one, so that the model
-    learns to denoise (WavLM, section III-B).
-    """
-
-    seed: int
-    crops: Crops
-    masking: SpanMasking
-    channel_masking: SpanMasking | None = None
-    num_channels: int = 0
-    is_normalized: bool = False
-    augmenter: Augmenter | None = None
-
-    def __call__(self, cuts: Sequence[Cut], draw: int) -> UnitBatch:
-        """Collate the cuts of one plan."""
-        crops = [self.crops(cut, row_generator(self.seed, draw, cut.id, "crop")) for cut in cuts]
-        inputs = encoder_inputs([waveform for waveform, _ in crops], cuts, draw, self.augmenter, self.is_normalized)
-        channels = drawn_channel_mask(self.channel_masking, self.num_channels, self.seed, cuts, draw)
-        return UnitBatch(
-            ids=tuple(cut.id for cut in cuts),
-            waveforms=pad([torch.from_numpy(waveform) for waveform in inputs]),
-            waveform_lengths=row_lengths(inputs),
-            units=pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD),
-            time_mask=drawn_time_mask(self.masking, self.seed, cuts, inputs, draw),
-            channel_mask=channels,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Collation for objectives that need no units: masked speech with distractors, or with what a teacher hears."""
+"""Collation for encoders alone: masked speech with units, with distractors, or with what a teacher hears."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ from lhotse.cut import Cut
 from numpy.random import RandomState
 
 from sprachbund.data.batches.augmentation import Augmenter
-from sprachbund.data.batches.batch import ContrastiveBatch, TeacherBatch
-from sprachbund.data.batches.crops import PlainCrops
+from sprachbund.data.batches.batch import ContrastiveBatch, TeacherBatch, UnitBatch
+from sprachbund.data.batches.crops import NUM_SPECIALS, PlainCrops, UnitCrops
 from sprachbund.data.batches.masking import SpanMasking, derived_seed, row_generator
 from sprachbund.data.batches.rows import drawn_channel_mask, drawn_time_mask, encoder_inputs, pad, row_lengths
 from sprachbund.shapes import Array, Bool, Float, Int
+from sprachbund.tokens.vocabulary import PAD
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskedCollator:
-    """A crop of each clip with its masks; an augmenter distorts only what the encoder hears."""
+    """Masked speech; an augmenter distorts only what the encoder hears, which so learns to denoise (WavLM, III-B)."""
 
     seed: int
-    crops: PlainCrops
     masking: SpanMasking
     channel_masking: SpanMasking | None = None
     num_channels: int = 0
     is_normalized: bool = False
     augmenter: Augmenter | None = None
 
-    def waveforms(self, cuts: Sequence[Cut], draw: int) -> list[Float[Array, " _"]]:
-        """The crops as they were recorded."""
-        return [self.crops(cut, row_generator(self.seed, draw, cut.id, "crop")) for cut in cuts]
+    def generators(self, cuts: Sequence[Cut], draw: int) -> list[RandomState]:
+        """What the crop of each clip is drawn from."""
+        return [row_generator(self.seed, draw, cut.id, "crop") for cut in cuts]
 
     def masked(self, waveforms: Sequence[Float[Array, " _"]], cuts: Sequence[Cut], draw: int) -> dict[str, Any]:
         """The fields of a `MaskedBatch`."""
@@ -46,7 +46,31 @@ class MaskedCollator:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastiveCollator(MaskedCollator):
+class UnitCollator(MaskedCollator):
+    """Masked speech with units, which are always those of the clean crop (HuBERT, section II)."""
+
+    crops: UnitCrops
+
+    def __call__(self, cuts: Sequence[Cut], draw: int) -> UnitBatch:
+        """Collate the cuts of one plan."""
+        crops = [self.crops(cut, one) for cut, one in zip(cuts, self.generators(cuts, draw), strict=True)]
+        units = pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD)
+        return UnitBatch(**self.masked([waveform for waveform, _ in crops], cuts, draw), units=units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainCollator(MaskedCollator):
+    """Masked speech of plain crops."""
+
+    crops: PlainCrops
+
+    def waveforms(self, cuts: Sequence[Cut], draw: int) -> list[Float[Array, " _"]]:
+        """The crops as they were recorded."""
+        return [self.crops(cut, one) for cut, one in zip(cuts, self.generators(cuts, draw), strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveCollator(PlainCollator):
     """Masked speech, and distractors of each masked frame (wav2vec 2.0, section 3.2)."""
 
     num_distractors: int
@@ -64,7 +88,7 @@ class ContrastiveCollator(MaskedCollator):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherCollator(MaskedCollator):
+class TeacherCollator(PlainCollator):
     """Masked speech, and the same as its teacher wants it."""
 
     teacher_is_normalized: bool

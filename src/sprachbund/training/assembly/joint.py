@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from sprachbund.data.batches.batch import Micro
-from sprachbund.data.batches.collate import NUM_SPECIALS, SpeechCollator, has_speaker_embedding
+from sprachbund.data.batches.collate import SpeechCollator, has_speaker_embedding
+from sprachbund.data.batches.crops import NUM_SPECIALS
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.mixture import Collator
 from sprachbund.data.streams import Stream, TextStream

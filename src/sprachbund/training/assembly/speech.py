@@ -8,7 +8,7 @@ from lhotse import CutSet
 
 from sprachbund.data.batches.augmentation import Augmenter, build_augmenter, names_speaker
 from sprachbund.data.batches.batch import Micro
-from sprachbund.data.batches.collate import LabelledCrops
+from sprachbund.data.batches.crops import LabelledCrops
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.mixture import Collator
 from sprachbund.data.storage.shar import read_speech

@@ -7,9 +7,8 @@ from typing import Any
 from lhotse import CutSet
 
 from sprachbund.checkpoints.store import load_model
-from sprachbund.data.batches.collate import NUM_SPECIALS, Crops, UnitCollator
-from sprachbund.data.batches.crops import PlainCrops, ProjectedCrops
-from sprachbund.data.batches.masked import ContrastiveCollator, TeacherCollator
+from sprachbund.data.batches.crops import NUM_SPECIALS, PlainCrops, ProjectedCrops, UnitCrops
+from sprachbund.data.batches.masked import ContrastiveCollator, TeacherCollator, UnitCollator
 from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.errors import RecipeError
 from sprachbund.models.features import encoder_fingerprint, load_encoder
@@ -153,7 +152,7 @@ def _masked(recipe: EncoderPretrainingRecipe, config: HubertConfig) -> dict[str,
     }
 
 
-def _unit_collator(recipe: EncoderPretrainingRecipe, config: HubertConfig, crops: Crops) -> UnitCollator:
+def _unit_collator(recipe: EncoderPretrainingRecipe, config: HubertConfig, crops: UnitCrops) -> UnitCollator:
     return UnitCollator(**_masked(recipe, config), crops=crops)
 
 
