@@ -5,7 +5,7 @@ from typer.testing import CliRunner, Result
 
 import tiny
 from fairseq_files import write
-from models.test_convert import write_hubert, write_speecht5
+from models.test_convert import PHONES, write_hubert, write_speecht5, write_text_to_unit
 from sprachbund.checkpoints.fairseq import read_fairseq
 from sprachbund.checkpoints.store import load_model
 from sprachbund.cli.convert import app
@@ -54,6 +54,17 @@ def test_a_speecht5_takes_its_dictionary(tmp_path: Path):
     stored = load_model(out)
     assert stored.tokenizer is not None
     assert stored.tokenizer.vocabulary == tokenizer.vocabulary
+
+
+def test_a_text_to_unit_takes_its_dictionary_of_phones(tmp_path: Path):
+    PHONES.vocabulary.save(tmp_path / "dict.phn.txt")
+    source, out = write_text_to_unit(tmp_path / "t2u.pt"), tmp_path / "model"
+    result = run(source, out, "--dictionary", tmp_path / "dict.phn.txt")
+    assert result.exit_code == 0, result.output
+    assert "text_to_unit of 0.0 million weights" in result.output
+    stored = load_model(out)
+    assert stored.tokenizer is not None
+    assert stored.tokenizer.encode("P0 P3") == [4, 7]
 
 
 def test_nothing_is_left_where_the_source_is_refused(tmp_path: Path):

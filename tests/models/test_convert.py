@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 import tiny
 from fairseq_files import checkpoint, hubert_arguments, namespace, omegaconf, task_arguments, write
 from models.hubert.test_fairseq_keys import CONFIG, model_of
+from models.text_to_unit.sizes import NUM_PHONES, UNUSED, build, phones
 from sprachbund.checkpoints.store import load_model, save_model
 from sprachbund.errors import CheckpointError
 from sprachbund.models.convert import convert
@@ -15,7 +17,11 @@ from sprachbund.models.hubert.fairseq_keys import to_fairseq
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.models.speecht5.keys import key_table
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.table import build_model
+from sprachbund.models.table import build_model, build_text_model
+from sprachbund.models.text_to_unit.keys import KEYS
+from sprachbund.models.text_to_unit.model import TextToUnit
+from sprachbund.tokens.symbols import SymbolTokenizer
+from sprachbund.tokens.vocabulary import Vocabulary
 
 WAVEFORM = torch.from_numpy(tiny.tone(5000))[None], torch.tensor([5000])
 
@@ -97,6 +103,70 @@ def test_arguments_that_do_not_fit_the_weights_are_refused(tmp_path: Path):
     for name, value in (("encoder_layers", "many"), ("dropout", [1]), ("latent_temp", "warm"), ("label_rates", {})):
         with pytest.raises(CheckpointError):
             convert(write_speecht5(tmp_path / "s.pt", **{name: value}), tiny.character_tokenizer())
+
+
+PHONES = SymbolTokenizer(Vocabulary(f"P{number}" for number in range(NUM_PHONES - 4)))
+
+
+def text_to_unit_arguments(**changes: Any) -> dict[str, Any]:
+    """Arguments of `build`'s model, by the original names."""
+    return {
+        "dropout": 0.0, "encoder_embed_dim": 12, "decoder_embed_dim": 12, "encoder_layers": 2, "decoder_layers": 1,
+        "encoder_attention_heads": 2, "decoder_attention_heads": 3, "fft_hidden_dim": 20, "fft_kernel_size": 5,
+        "var_pred_hidden_dim": 7, "var_pred_n_bins": 5, "var_pred_dropout": 0.0, "arch": "fasttext2unit_s",
+        "output_frame_dim": -1, "pitch_max": 1.0,
+    } | changes  # fmt: skip
+
+
+def text_to_unit_model() -> TextToUnit:
+    """With weights for pitch and energy that it does not use, as published ones have."""
+    return build(**{name: replace(config, num_bins=5) for name, config in UNUSED.items()})
+
+
+def write_text_to_unit(path: Path, more: dict[str, Any] | None = None, **changes: Any) -> Path:
+    state = text_to_unit_model().state_dict()
+    weights = {theirs: state[ours] for ours, theirs in KEYS.to_original(state).names.items()}
+    weights["encoder.embed_positions._float_tensor"] = torch.zeros(1)
+    return write(path, checkpoint(weights | (more or {}), args=namespace(**text_to_unit_arguments(**changes))))
+
+
+def test_a_text_to_unit_becomes_a_model_folder(tmp_path: Path):
+    converted = convert(write_text_to_unit(tmp_path / "t2u.pt"), PHONES)
+    assert converted.unused == ("encoder.embed_positions._float_tensor",)
+    assert converted.guesses == ()
+    save_model(tmp_path / "model", converted.stored)
+    stored = load_model(tmp_path / "model")
+    assert (stored.kind, stored.facts["architecture"]) == ("text_to_unit", "fasttext2unit_s")
+    assert stored.tokenizer is not None
+    assert stored.tokenizer.vocabulary == PHONES.vocabulary
+    model, original = build_text_model(stored, where="here"), text_to_unit_model()
+    assert isinstance(model, TextToUnit)
+    assert not model.config.original_numerics
+    with torch.no_grad():
+        ours, theirs = (one.predict_units(*phones([5, 3])).logits for one in (model, original))
+    assert torch.equal(ours, theirs)
+
+
+def test_a_text_to_unit_wants_its_dictionary(tmp_path: Path):
+    source = write_text_to_unit(tmp_path / "t2u.pt")
+    with pytest.raises(CheckpointError, match=r"dictionary of phones.*given: none.*--dictionary dict\.phn\.txt"):
+        convert(source)
+    with pytest.raises(CheckpointError, match="given: 6 symbols, wanted 13"):
+        convert(source, SymbolTokenizer(Vocabulary("AB")))
+
+
+def test_a_text_to_unit_that_is_more_or_less_is_refused(tmp_path: Path):
+    source = write_text_to_unit(tmp_path / "t2u.pt", more={"encoder.spk_emb_proj.weight": torch.ones(2, 2)})
+    with pytest.raises(CheckpointError, match=r"parts that this package does not have.*encoder\.spk_emb_proj"):
+        convert(source, PHONES)
+    with pytest.raises(CheckpointError, match="add_postnet"):
+        convert(write_text_to_unit(tmp_path / "t2u.pt", add_postnet=True), PHONES)
+    for name, value in (
+        ("encoder_layers", 3), ("encoder_layers", "many"), ("dropout", [1]), ("fft_kernel_size", 4), ("use_pitch", "?"),
+        ("decoder_embed_dim", 24), ("encoder_attention_heads", 0), ("pitch_min", 7), ("encoder_embed_dim", None),
+    ):  # fmt: skip
+        with pytest.raises(CheckpointError):
+            convert(write_text_to_unit(tmp_path / "t2u.pt", **{name: value}), PHONES)
 
 
 def test_other_models_of_fairseq_are_refused_with_their_name(tmp_path: Path):

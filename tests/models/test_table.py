@@ -12,8 +12,12 @@ from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import to_mapping
 from sprachbund.errors import CheckpointError
 from sprachbund.models.hubert.model import Hubert
-from sprachbund.models.table import MODELS, build_model, check_weights, kind_of
+from sprachbund.models.sequence.config import SequenceConfig
+from sprachbund.models.sequence.model import SequenceModel
+from sprachbund.models.table import MODELS, build_any, build_model, build_text_model, check_weights, kind_of
+from sprachbund.tokens.symbols import SymbolTokenizer
 from sprachbund.tokens.text import CharacterTokenizer
+from sprachbund.tokens.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,21 @@ def test_tied_weights_are_tied_again(stored: StoredModel):
 
 def test_every_kind_has_a_config_and_a_model():
     for name, (config_class, model_class) in MODELS.items():
-        assert config_class.__name__ == f"{model_class.__name__}Config", name
+        assert config_class.__name__ == f"{model_class.__name__.removesuffix('Model')}Config", name
+
+
+def test_models_of_speech_and_of_text_are_told_apart(stored: StoredModel):
+    vocabulary = Vocabulary("abcde")
+    config = SequenceConfig.tiny(len(vocabulary), 9)
+    text = StoredModel("sequence", to_mapping(config), SequenceModel(config).state_dict(), SymbolTokenizer(vocabulary))
+    assert kind_of(build_text_model(text, "here")) == kind_of(build_any(text, "here")) == "sequence"
+    assert kind_of(build_any(stored, "here")) == "speecht5"
+    with pytest.raises(CheckpointError, match=r"reads text, and one of speech is wanted in here \(given: sequence"):
+        build_model(text, "here")
+    with pytest.raises(CheckpointError, match=r"reads speech, and one of text is wanted in here \(given: speecht5\)"):
+        build_text_model(stored, "here")
+    with pytest.raises(CheckpointError, match="the vocabulary does not match the weights"):
+        build_text_model(replace(text, tokenizer=SymbolTokenizer(Vocabulary(("a",)))), "here")
 
 
 def stored_hubert(vocab_size: int | None) -> StoredModel:

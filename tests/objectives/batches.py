@@ -11,9 +11,11 @@ import tiny
 from models.speecht5.sizes import NUM_UNITS, SPEAKER_DIM, VOCAB_SIZE, build
 from sprachbund.data.batches.batch import (
     ContrastiveBatch,
+    SequenceBatch,
     SpeechBatch,
     TeacherBatch,
     TextBatch,
+    TextToUnitBatch,
     TranscribedBatch,
     UnitBatch,
 )
@@ -161,6 +163,12 @@ def _widths(batch: Any) -> dict[str, list[int]]:
     if isinstance(batch, TextBatch):
         inputs, targets = batch.token_lengths.tolist(), batch.target_lengths.tolist()
         return {"tokens": inputs, "codebook_positions": inputs, "decoder_input": targets, "targets": targets}
+    if isinstance(batch, SequenceBatch):
+        targets = batch.target_lengths.tolist()
+        return {"tokens": batch.token_lengths.tolist(), "decoder_input": targets, "targets": targets}
+    if isinstance(batch, TextToUnitBatch):
+        inputs = batch.token_lengths.tolist()
+        return {"tokens": inputs, "durations": inputs, "units": batch.unit_lengths.tolist()}
     samples = batch.waveform_lengths.tolist()
     frames = [frames_from_samples(length) for length in samples]
     widths = {"waveforms": samples, "time_mask": frames, "distractors": frames, "clean": samples}

@@ -23,7 +23,7 @@ def convert(
     to: Annotated[Layout, typer.Option(help="Layout to write; for transformers SOURCE is a model folder of ours.")] = (
         Layout.OURS
     ),
-    dictionary: Annotated[Path | None, typer.Option(help="dict.txt of the text, for SpeechT5.")] = None,
+    dictionary: Annotated[Path | None, typer.Option(help="dict.txt of the text or phones, where text is read.")] = None,
     pieces: Annotated[Path | None, typer.Option(help="SentencePiece model of the text, for SpeechT5.")] = None,
 ) -> None:
     """Make a model folder of a model that another tool has trained; nothing in its files is executed."""
@@ -37,9 +37,15 @@ def convert(
         return
     from sprachbund.checkpoints.store import save_model
     from sprachbund.models.convert import convert as convert_model
-    from sprachbund.tokens.text import SentencePieceTokenizer
+    from sprachbund.tokens.symbols import SymbolTokenizer
+    from sprachbund.tokens.text import SentencePieceTokenizer, TextTokenizer
+    from sprachbund.tokens.vocabulary import Vocabulary
 
-    tokenizer = None if pieces is None else SentencePieceTokenizer.from_files(pieces, dictionary)
+    tokenizer: TextTokenizer | None = None
+    if pieces is not None:
+        tokenizer = SentencePieceTokenizer.from_files(pieces, dictionary)
+    elif dictionary is not None:
+        tokenizer = SymbolTokenizer(Vocabulary.from_fairseq(dictionary))
     converted = convert_model(source, tokenizer)
     save_model(out, converted.stored)
     for name in converted.unused:

@@ -1,7 +1,8 @@
 """Models that other tools have trained, made into model folders of ours."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from sprachbund.errors import CheckpointError
 from sprachbund.models.foreign import read_foreign
 from sprachbund.models.hubert.fairseq_keys import from_fairseq, is_fairseq_hubert
 from sprachbund.models.speecht5.keys import config_from_original, key_table
-from sprachbund.models.table import build_model
+from sprachbund.models.table import build_any
+from sprachbund.models.text_to_unit import keys as text_to_unit
 from sprachbund.tokens.text import TextTokenizer
 
 # Named in fairseq's SpeechT5 alone.
@@ -59,7 +61,7 @@ def convert(path: Path, tokenizer: TextTokenizer | None = None) -> Converted:
     for source in _SOURCES:
         if source.is_this(path):
             converted = source.convert(path, tokenizer)
-            build_model(converted.stored, where=str(path))
+            build_any(converted.stored, where=str(path))
             return converted
     raise CheckpointError(
         "this is no kind of model that can be converted",
@@ -84,12 +86,14 @@ def _convert_fairseq(path: Path, tokenizer: TextTokenizer | None) -> Converted:
         return _convert_hubert(checkpoint)
     if _SPEECHT5_MARK in checkpoint.weights:
         return _convert_speecht5(checkpoint, tokenizer)
+    if text_to_unit.is_text_to_unit(checkpoint):
+        return _convert_text_to_unit(checkpoint, tokenizer)
     names = list(checkpoint.weights)
     raise CheckpointError(
         "this checkpoint of fairseq holds another kind of model",
         where=path,
         given=f"{checkpoint.architecture or 'unnamed'}, with {', '.join(names[:3])} and {len(names) - 3} more weights",
-        mend="HuBERT, wav2vec 2.0 and SpeechT5 can be converted.",
+        mend="HuBERT, wav2vec 2.0, SpeechT5 and FastText2Unit can be converted.",
     )
 
 
@@ -109,19 +113,58 @@ def _convert_speecht5(checkpoint: FairseqCheckpoint, tokenizer: TextTokenizer | 
             mend="Give --dictionary dict.txt and --pieces spm_char.model, as published with the checkpoint.",
         )
     arguments: dict[str, Any] = {**checkpoint.task, **checkpoint.model}
-    try:
+    with _described(checkpoint):
         config = config_from_original(arguments, rows[_TEXT], rows.get(_UNITS), num_speakers=rows.get(_SPEAKERS))
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(
-            "the arguments of this checkpoint describe no model", where=checkpoint.path, given=reason
-        ) from None
     config = replace(config, is_normalized=bool(arguments.get("normalize", False)), original_numerics=False)
     renamed = key_table(config).to_ours(checkpoint.weights)
     weights = {new: checkpoint.weights[old] for old, new in renamed.names.items()}
     stored = StoredModel("speecht5", to_mapping(config), weights, tokenizer)
     guesses = () if checkpoint.has_arguments else ("all but the sizes of dictionaries, as in the published base model",)
     return _with_facts(Converted(stored, renamed.unused, guesses), checkpoint)
+
+
+def _convert_text_to_unit(checkpoint: FairseqCheckpoint, tokenizer: TextTokenizer | None) -> Converted:
+    num_phones, num_units = (len(checkpoint.weights[name]) for name in (text_to_unit.PHONES, text_to_unit.UNITS))
+    if tokenizer is None or len(tokenizer.vocabulary) != num_phones:
+        raise CheckpointError(
+            "a FastText2Unit checkpoint does not hold its dictionary of phones, without which it can do nothing",
+            where=checkpoint.path,
+            given="none" if tokenizer is None else f"{len(tokenizer.vocabulary)} symbols, wanted {num_phones}",
+            mend="Give --dictionary dict.phn.txt, as published with the checkpoint.",
+        )
+    with _described(checkpoint):
+        config = text_to_unit.config_from_original(checkpoint.model, num_phones, num_units)
+    config = replace(config, original_numerics=False)
+    renamed = text_to_unit.KEYS.to_ours(checkpoint.weights)
+    if strange := [name for name in renamed.unused if not name.endswith(("._float_tensor", ".version"))]:
+        raise CheckpointError(
+            "a FastText2Unit checkpoint holds parts that this package does not have",
+            where=checkpoint.path,
+            given=", ".join(strange[:3]),
+            mend="Models with speaker embeddings or a postnet cannot be converted.",
+        )
+    weights = {new: checkpoint.weights[old] for old, new in renamed.names.items()}
+    stored = StoredModel("text_to_unit", to_mapping(config), weights, tokenizer)
+    guesses = (
+        () if checkpoint.has_arguments else ("all but the sizes of dictionaries, as in the published small model",)
+    )
+    return _with_facts(Converted(stored, renamed.unused, guesses), checkpoint)
+
+
+@contextmanager
+def _described(checkpoint: FairseqCheckpoint) -> Iterator[None]:
+    """A block that reads the arguments of a checkpoint.
+
+    Raises:
+        CheckpointError: they are of other types, or do not go together.
+    """
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            "the arguments of this checkpoint describe no model", where=checkpoint.path, given=reason
+        ) from None
 
 
 def _with_facts(converted: Converted, checkpoint: FairseqCheckpoint) -> Converted:

@@ -10,19 +10,61 @@ from sprachbund.config import from_mapping, nearest
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.sequence.config import SequenceConfig
+from sprachbund.models.sequence.model import SequenceModel
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.text_to_unit.config import TextToUnitConfig
+from sprachbund.models.text_to_unit.model import TextToUnit
 from sprachbund.shapes import Tensor
 
 MODELS: dict[str, tuple[Any, Any]] = {
     "hubert": (HubertConfig, Hubert),
     "speecht5": (SpeechT5Config, SpeechT5),
+    "text_to_unit": (TextToUnitConfig, TextToUnit),
+    "sequence": (SequenceConfig, SequenceModel),
 }
+TextModel = TextToUnit | SequenceModel
+AnyModel = SpeechEncoder | TextModel
 
 
 def build_model(stored: StoredModel, where: str) -> SpeechEncoder:
-    """The model of a model folder with its weights.
+    """The model of speech in a model folder, with its weights.
+
+    Raises:
+        CheckpointError: it reads text, or as `build_any`.
+    """
+    model = build_any(stored, where)
+    if not isinstance(model, SpeechEncoder):
+        raise CheckpointError(
+            "this model reads text, and one of speech is wanted",
+            where=where,
+            given=f"{stored.kind}, {stored.facts.get('stage', 'unknown stage')}",
+            mend="Name the model folder of a speech encoder.",
+        )
+    return model
+
+
+def build_text_model(stored: StoredModel, where: str) -> TextModel:
+    """The model of text in a model folder (text to units, letters to phones), with its weights.
+
+    Raises:
+        CheckpointError: it reads speech, or as `build_any`.
+    """
+    model = build_any(stored, where)
+    if isinstance(model, SpeechEncoder):
+        raise CheckpointError(
+            "this model reads speech, and one of text is wanted",
+            where=where,
+            given=stored.kind,
+            mend="Name a model folder of `sprachbund tokens train-t2u` or `sprachbund tokens train-g2p`.",
+        )
+    return model
+
+
+def build_any(stored: StoredModel, where: str) -> AnyModel:
+    """The model of a model folder, whatever it reads, with its weights.
 
     Raises:
         CheckpointError: an unknown kind, a configuration of another version, weights or a vocabulary of another model.
@@ -64,11 +106,11 @@ def build_model(stored: StoredModel, where: str) -> SpeechEncoder:
             mend="Put back the config.json that was saved with the weights.",
         ) from None
     model.load_state_dict(dict(stored.weights))
-    result: SpeechEncoder = model.eval()
+    result: AnyModel = model.eval()
     return result
 
 
-def kind_of(model: SpeechEncoder) -> str:
+def kind_of(model: AnyModel) -> str:
     """The name of a model in the table."""
     return next(kind for kind, (_, model_class) in MODELS.items() if type(model) is model_class)
 

@@ -100,4 +100,28 @@ class TranscribedBatch(Batch):
     target_lengths: Int[Tensor, " batch"]  # </s> included
 
 
+@dataclass(frozen=True, kw_only=True)
+class SequenceBatch(Batch):
+    """Tokens and what is to be written of them, one token after the other."""
+
+    tokens: Int[Tensor, "batch token"]  # of the source's dictionary, padded with 1
+    token_lengths: Int[Tensor, " batch"]
+    decoder_input: Int[Tensor, "batch target"]  # </s> and the targets but the last
+    targets: Int[Tensor, "batch target"]  # of another dictionary, and </s>, padded with 1
+    target_lengths: Int[Tensor, " batch"]  # </s> included
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToUnitBatch(Batch):
+    """Phones with their durations, and the frame units of the same speech."""
+
+    tokens: Int[Tensor, "batch token"]  # phones, padded with 1
+    token_lengths: Int[Tensor, " batch"]
+    durations: Int[Tensor, "batch token"]  # units of each phone, 0 at padding
+    units: Int[Tensor, "batch unit"]  # dictionary ids (unit + 4), padded with 1
+    unit_lengths: Int[Tensor, " batch"]  # the sums of the durations
+    pitches: Float[Tensor, "batch token"] | None = None  # of each phone, for a model that uses them
+    energies: Float[Tensor, "batch token"] | None = None
+
+
 Micro = Mapping[str, Batch]
