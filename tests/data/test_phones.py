@@ -1,6 +1,5 @@
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lhotse import MonoCut, Recording, SupervisionSegment
@@ -9,13 +8,12 @@ from lhotse.supervision import AlignmentItem
 from sprachbund.data.phones import (
     ALIGNMENT_START,
     PHONE,
-    SILENCE,
     WORD,
     is_aligned,
     items_of,
     phones_of_labels,
-    plain_phone,
 )
+from sprachbund.tokens.phones import SILENCE
 
 SYMBOLS = ("AA", "B", SILENCE, "Z")
 
@@ -80,11 +78,3 @@ def test_without_an_alignment_there_are_no_phones() -> None:
     assert is_aligned(cut)
     assert not is_aligned(bare)
     assert phones_of_labels(bare, 5, 0.01) == [None] * 5
-
-
-@pytest.mark.parametrize(
-    ("symbol", "plain"),
-    [("AH0", "AH"), ("ah1_B", "AH"), ("T_E", "T"), ("sil", SILENCE), ("sp", SILENCE), ("", SILENCE), ("ZH", "ZH")],
-)
-def test_phones_of_other_aligners_are_called_as_ours(symbol: str, plain: str) -> None:
-    assert plain_phone(symbol) == plain

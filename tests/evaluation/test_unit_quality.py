@@ -14,10 +14,10 @@ from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
 
 import tiny
-from sprachbund.data.phones import SILENCE
 from sprachbund.data.units import attach_units, load_units
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.evaluation.unit_quality import Counts, PhoneFigures, quality_of, unit_quality
+from sprachbund.tokens.phones import SILENCE
 
 PHONES = ("AA", "B", "CH", SILENCE)
 Pairs = list[tuple[str, int]]

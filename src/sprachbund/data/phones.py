@@ -5,18 +5,20 @@ supervision began when it was aligned, and the difference tells how far it has b
 """
 
 import itertools
-import re
 from collections.abc import Iterator
 
 from lhotse.cut import Cut
 from lhotse.supervision import AlignmentItem
 
+from sprachbund.tokens.phones import plain_phone
+
 WORD, PHONE = "word", "phone"  # the tiers
-SILENCE = "SIL"
-ALIGNMENT_START = "alignment_start"  # custom field of a supervision: its start when it was aligned
-_SILENT = ("", "SIL", "SP", "SPN", "SILENCE", "<EPS>", "NSN", "H#", "PAU", "EPI", "<SIL>", "<UNK>")
-_PLACE = re.compile(r"_[BIES]$")
-_STRESS = re.compile(r"(?<=[A-Z])[0-2]$")
+# Custom fields of an aligned supervision.
+ALIGNMENT_START = "alignment_start"  # its start when it was aligned
+FINGERPRINT = "alignment_fingerprint"  # of the aligner
+SCORE = "alignment_score"  # nats a frame, 0 at best
+DECODED = "phones_decoded"  # true where the phones are a guess without a transcript
+ALIGNMENT_FIELDS = (ALIGNMENT_START, FINGERPRINT, SCORE, DECODED)
 
 
 def items_of(cut: Cut, tier: str) -> list[AlignmentItem]:
@@ -31,7 +33,13 @@ def is_aligned(cut: Cut) -> bool:
 
 
 def phones_of_labels(cut: Cut, num_labels: int, frame_shift: float) -> list[str | None]:
-    """The phone in the middle of each label; None where there is none.
+    """The plain phone in the middle of each label, as `symbols_of_labels`."""
+    symbols = symbols_of_labels(cut, num_labels, frame_shift)
+    return [None if symbol is None else plain_phone(symbol) for symbol in symbols]
+
+
+def symbols_of_labels(cut: Cut, num_labels: int, frame_shift: float) -> list[str | None]:
+    """The symbol in the middle of each label, as the aligner named it; None where there is none.
 
     Args:
         cut: with or without an alignment.
@@ -45,14 +53,8 @@ def phones_of_labels(cut: Cut, num_labels: int, frame_shift: float) -> list[str 
         while place < len(items) and items[place].end <= middle:
             place += 1
         is_inside = place < len(items) and items[place].start <= middle
-        labels.append(plain_phone(items[place].symbol) if is_inside else None)
+        labels.append(items[place].symbol if is_inside else None)
     return labels
-
-
-def plain_phone(symbol: str) -> str:
-    """A phone as the aligner here calls it: capitals, no stress, no place in the word; every kind of silence is one."""
-    plain = _STRESS.sub("", _PLACE.sub("", symbol.strip().upper()))
-    return SILENCE if plain in _SILENT else plain
 
 
 def _middles(frame_shift: float) -> Iterator[float]:

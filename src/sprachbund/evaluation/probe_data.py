@@ -17,11 +17,12 @@ from lhotse.cut import Cut
 from rich.console import Console
 from rich.progress import track
 
-from sprachbund.data.phones import PHONE, SILENCE, is_aligned, items_of, plain_phone
+from sprachbund.data.phones import PHONE, is_aligned, items_of
 from sprachbund.errors import DataError
 from sprachbund.evaluation.frozen_features import FeatureStore
 from sprachbund.shapes import Array, Float, Int
 from sprachbund.signal.audio import SAMPLING_RATE
+from sprachbund.tokens.phones import SILENCE, plain_phone
 
 UNSEEN = -1  # the class of what no training clip has; no probe answers it
 IGNORED = -100  # the class of a frame that is not judged

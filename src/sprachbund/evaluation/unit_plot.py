@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 
-from sprachbund.data.phones import PHONE, SILENCE, WORD, items_of
+from sprachbund.data.phones import PHONE, WORD, items_of
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import FINGERPRINT_FIELD, UNITS_FIELD, load_units
 from sprachbund.errors import DataError
@@ -17,6 +17,7 @@ from sprachbund.evaluation.plots import COLOURS, plain_text, to_png
 from sprachbund.shapes import Array, Float, Integer
 from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.signal.features import MEL_HOP, log_mel
+from sprachbund.tokens.phones import SILENCE
 
 INCHES_A_SECOND = 4.0
 NARROWEST, WIDEST = 9.0, 40.0  # inches

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from lhotse import CutSet
 
-from sprachbund.data.phones import SILENCE, phones_of_labels
+from sprachbund.data.phones import phones_of_labels
 from sprachbund.data.progress import watched
 from sprachbund.data.units import load_units
 from sprachbund.errors import DataError
 from sprachbund.shapes import Array, Float
-from sprachbund.tokens.units import UnitModel
+from sprachbund.tokens.phone_labels import UnitLabels
+from sprachbund.tokens.phones import SILENCE
 
 Counts = Counter[tuple[str | None, int]]  # labels with this phone (None: without any) and this unit
 
@@ -42,7 +43,7 @@ class UnitQuality:
     without_silence: PhoneFigures
 
 
-def unit_quality(cuts: CutSet, model: UnitModel) -> UnitQuality:
+def unit_quality(cuts: CutSet, model: UnitLabels) -> UnitQuality:
     """Figures of labelled and aligned cuts.
 
     Args:

@@ -1,4 +1,4 @@
-"""Text <-> ids: a character tokenizer, SentencePiece, and the folder either is kept in.
+"""Text <-> ids: a character tokenizer, SentencePiece, and the folder that any tokenizer is kept in.
 
 Both put a word mark in front of every word (SentencePiece's habit, and SpeechT5's), so that "hello you" becomes
 ``| h e l l o | y o u``. A tokenizer sees words parted by single spaces: other white space is collapsed first, and
@@ -7,26 +7,29 @@ Both put a word mark in front of every word (SentencePiece's habit, and SpeechT5
 
 import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from sprachbund.errors import VocabularyError
-from sprachbund.files import write_atomically
-from sprachbund.tokens.vocabulary import ADDED_SYMBOLS, BOS, EOS, PAD, SPECIAL_SYMBOLS, UNK, Vocabulary
-
-DESCRIPTION_FILE = "tokenizer.json"
-VOCABULARY_FILE = "vocabulary.txt"
-SENTENCEPIECE_FILE = "sentencepiece.model"
+from sprachbund.tokens.symbols import SymbolTokenizer
+from sprachbund.tokens.tokenizer_files import (
+    DESCRIPTION_FILE,
+    SENTENCEPIECE_FILE,
+    VOCABULARY_FILE,
+    check_digest,
+    read_description,
+    read_tokenizer_file,
+    save_tokenizer,
+    textual_symbols,
+)
+from sprachbund.tokens.vocabulary import ADDED_SYMBOLS, SPECIAL_SYMBOLS, UNK, Vocabulary
 
 CHARACTER_WORD_MARK = "|"
 SENTENCEPIECE_WORD_MARK = "▁"
-# What an <unk> is decoded to: it stays visible, and no reference text holds it.
-UNKNOWN_TEXT = "⁇"
 
 
 @runtime_checkable
@@ -113,7 +116,7 @@ class CharacterTokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """See `TextTokenizer.decode`."""
-        symbols = _textual_symbols(self.vocabulary, ids)
+        symbols = textual_symbols(self.vocabulary, ids)
         return "".join(" " if symbol == self.word_mark else symbol for symbol in symbols).strip()
 
     def unknown(self, text: str) -> Counter[str]:
@@ -129,7 +132,7 @@ class CharacterTokenizer:
 
     def save(self, folder: Path | str) -> None:
         """Write ``vocabulary.txt`` and ``tokenizer.json``."""
-        _save(Path(folder), "character", self.vocabulary, settings={"word_mark": self.word_mark})
+        save_tokenizer(Path(folder), "character", self.vocabulary, settings={"word_mark": self.word_mark})
 
 
 class SentencePieceTokenizer:
@@ -193,7 +196,7 @@ class SentencePieceTokenizer:
         ``<mask>`` and ``<ctc_blank>`` are added at the end.
         """
         vocabulary = None if dictionary is None else Vocabulary.from_fairseq(dictionary).with_symbols(*ADDED_SYMBOLS)
-        return cls(_read_file(Path(model)), vocabulary)
+        return cls(read_tokenizer_file(Path(model)), vocabulary)
 
     def encode(self, text: str) -> list[int]:
         """See `TextTokenizer.encode`."""
@@ -201,7 +204,7 @@ class SentencePieceTokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """See `TextTokenizer.decode`."""
-        return str(self._processor.decode_pieces(_textual_symbols(self.vocabulary, ids))).strip()
+        return str(self._processor.decode_pieces(textual_symbols(self.vocabulary, ids))).strip()
 
     def unknown(self, text: str) -> Counter[str]:
         """The pieces of `text` that become ``<unk>``, with their counts."""
@@ -213,7 +216,7 @@ class SentencePieceTokenizer:
 
     def save(self, folder: Path | str) -> None:
         """Write ``sentencepiece.model``, ``vocabulary.txt`` and ``tokenizer.json``."""
-        _save(Path(folder), "sentencepiece", self.vocabulary, settings={}, model=self._model)
+        save_tokenizer(Path(folder), "sentencepiece", self.vocabulary, settings={}, model=self._model)
 
     def _pieces(self, text: str) -> list[str]:
         return list(self._processor.encode(" ".join(text.split()), out_type=str))
@@ -226,21 +229,23 @@ def load_tokenizer(folder: Path | str) -> TextTokenizer:
         VocabularyError: files are missing, damaged, or not of one tokenizer.
     """
     folder = Path(folder)
-    description = _read_description(folder / DESCRIPTION_FILE)
+    description = read_description(folder / DESCRIPTION_FILE)
     vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
-    _check_digest(folder / VOCABULARY_FILE, vocabulary.fingerprint(), description.get("vocabulary"))
+    check_digest(folder / VOCABULARY_FILE, vocabulary.fingerprint(), description.get("vocabulary"))
     kind, settings = description.get("kind"), description.get("settings")
     if kind == "character" and isinstance(settings, dict) and isinstance(settings.get("word_mark"), str):
         return CharacterTokenizer(vocabulary, word_mark=settings["word_mark"])
     if kind == "sentencepiece":
-        model = _read_file(folder / SENTENCEPIECE_FILE)
-        _check_digest(folder / SENTENCEPIECE_FILE, hashlib.sha256(model).hexdigest(), description.get("model"))
+        model = read_tokenizer_file(folder / SENTENCEPIECE_FILE)
+        check_digest(folder / SENTENCEPIECE_FILE, hashlib.sha256(model).hexdigest(), description.get("model"))
         return SentencePieceTokenizer(model, vocabulary)
+    if kind == "symbols":
+        return SymbolTokenizer(vocabulary)
     raise VocabularyError(
         "the tokenizer is of no known kind",
         where=folder / DESCRIPTION_FILE,
         given=f"kind {kind!r}, settings {settings!r}",
-        mend="Known are 'character' and 'sentencepiece'; write the folder anew with `sprachbund tokens train-text`.",
+        mend="Known are character, sentencepiece and symbols; write it anew with `sprachbund tokens train-text`.",
     )
 
 
@@ -252,13 +257,6 @@ def _room(size: int, *, more: int) -> int:
             "the vocabulary has no room for symbols of the text", given=size, mend=f"Ask for more than {taken} entries."
         )
     return size - taken
-
-
-def _textual_symbols(vocabulary: Vocabulary, ids: Iterable[int]) -> list[str]:
-    """The symbols of `ids` that stand for text."""
-    silent = vocabulary.added_ids | {BOS, PAD, EOS}
-    known = (int(index) for index in ids)
-    return [UNKNOWN_TEXT if index == UNK else vocabulary.symbol_of(index) for index in known if index not in silent]
 
 
 def _word_starts(vocabulary: Vocabulary, word_mark: str) -> frozenset[int]:
@@ -317,51 +315,3 @@ def _train_model(lines: Sequence[str], num_pieces: int, model_type: str) -> byte
             mend="Ask for another size (SentencePiece counts five entries less) or type, or give more text.",
         ) from error
     return written.getvalue()
-
-
-def _save(
-    folder: Path, kind: str, vocabulary: Vocabulary, *, settings: dict[str, str], model: bytes | None = None
-) -> None:
-    """Write the parts, and last the description that vouches for them."""
-    description: dict[str, Any] = {"kind": kind, "settings": settings, "vocabulary": vocabulary.fingerprint()}
-    if model is not None:
-        description["model"] = hashlib.sha256(model).hexdigest()
-        with write_atomically(folder / SENTENCEPIECE_FILE) as handle:
-            handle.write(model)
-    vocabulary.save(folder / VOCABULARY_FILE)
-    with write_atomically(folder / DESCRIPTION_FILE, mode="w") as handle:
-        json.dump(description, handle, ensure_ascii=False, indent=2)
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise VocabularyError(
-            "a file of the tokenizer cannot be read",
-            where=path,
-            given=error.strerror,
-            mend="Give a folder written by `sprachbund tokens train-text`, or copy all of its files.",
-        ) from error
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(_read_file(path).decode("utf-8"))
-    except (RecursionError, ValueError) as error:
-        raise VocabularyError(
-            "the description of the tokenizer is damaged", where=path, given=str(error), mend="Write the folder anew."
-        ) from error
-    if not isinstance(description, dict):
-        raise VocabularyError("the description of the tokenizer is no JSON object", where=path, mend="Write it anew.")
-    return description
-
-
-def _check_digest(path: Path, found: str, expected: object) -> None:
-    if found != expected:
-        raise VocabularyError(
-            "a file is not the one the tokenizer was saved with",
-            where=path,
-            given=f"SHA-256 {found[:12]}, expected {str(expected)[:12]}",
-            mend="Copy all files of the folder together, or write it anew.",
-        )
