@@ -1,3 +1,4 @@
+import hashlib
 import itertools
 import time
 from collections.abc import Iterable
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lhotse import CutSet, MonoCut
 
-from sprachbund.data.streams import Cursor, CutStream, Plan, Stream, TextStream, cut_into_batches, endless
+from sprachbund.data.streams import Cursor, CutStream, LineStream, Plan, Stream, TextStream, cut_into_batches, endless
 from sprachbund.errors import DataError
+from sprachbund.shapes import Array, Int
 
 MODEST = settings(deadline=None, max_examples=60)
 DURATIONS = st.lists(st.floats(0.025, 40.0).map(lambda value: round(value, 3)), min_size=1, max_size=60)
@@ -183,3 +185,95 @@ def test_a_stream_of_nothing_is_refused(shuffle: bool) -> None:
         assert list(stream.plans(0)) == []
         with pytest.raises(DataError, match="nothing to train on"):
             next(endless(stream, Cursor()))
+
+
+def in_parts(monkeypatch: pytest.MonkeyPatch, lines: list[list[int]], shuffle: bool = True) -> TextStream:
+    """A stream over more lines than are planned at once, in parts of about two batches."""
+    monkeypatch.setattr(LineStream, "AT_ONCE", 3)
+    monkeypatch.setattr(LineStream, "POOL_BATCHES", 2)
+    return TextStream(lines, 30, seed=4, shuffle=shuffle)
+
+
+@given(
+    lines=st.lists(st.lists(st.integers(4, 9), min_size=1, max_size=30), min_size=4, max_size=60), ordered=st.booleans()
+)
+@MODEST
+def test_the_parts_of_a_long_pass_hold_every_line_once(lines: list[list[int]], ordered: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stream = in_parts(patch, lines, shuffle=not ordered)
+        plans, passes = iter(endless(stream, Cursor())), []
+        for _ in range(2):
+            seen: list[str] = []
+            while len(seen) < len(lines):
+                plan = next(plans)[0]
+                assert len(plan) == 1 or len(plan) * (2 + max(len(line.tokens) for line in plan)) <= 30
+                seen += [line.id for line in plan]
+            passes.append(seen)
+        numbers = [f"line-{number:09d}" for number in range(len(lines))]
+        assert sorted(passes[0]) == sorted(passes[1]) == numbers
+        if ordered:
+            assert passes == [numbers, numbers]
+
+
+@given(skipped=st.integers(0, 60), taken=st.integers(1, 30))
+@MODEST
+def test_a_long_pass_is_gone_on_with_from_any_cursor(skipped: int, taken: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stream = in_parts(patch, [[4] * (1 + number % 7) for number in range(40)])
+        whole = list(itertools.islice(endless(stream, Cursor()), skipped + taken))
+        start = whole[skipped - 1][1] if skipped else Cursor()
+        resumed = list(itertools.islice(endless(stream, start), taken))
+    assert [cursor for _, cursor in resumed] == [cursor for _, cursor in whole[skipped:]]
+    assert ids(plan for plan, _ in resumed) == ids(plan for plan, _ in whole[skipped:])
+
+
+def test_passes_in_parts_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = in_parts(monkeypatch, [[4] * (1 + number % 7) for number in range(40)])
+    plans = iter(ids(plan for plan, _ in itertools.islice(endless(stream, Cursor()), 80)))
+    passes: list[list[tuple[str, ...]]] = [[], []]
+    for made in passes:
+        while sum(map(len, made)) < 40:
+            made.append(next(plans))
+    first, second = ([name for plan in made for name in plan] for made in passes)
+    assert sorted(first) == sorted(second)
+    assert sum(one == other for one, other in zip(first, second, strict=True)) < 12
+    # It is not the order of the same batches alone that changes.
+    shared = {frozenset(plan) for plan in passes[0]} & {frozenset(plan) for plan in passes[1]}
+    assert len(shared) < len(passes[0]) / 2
+
+
+class ManyLines:
+    """Ten million lines that take no room."""
+
+    def __len__(self) -> int:
+        return 10_000_000
+
+    def lengths(self, name: str, numbers: Int[Array, " number"] | None = None) -> Int[Array, " number"]:
+        assert numbers is not None, "the lengths of all lines are asked for"
+        return numbers * 2_654_435_761 % 97 + 3
+
+    def num_items(self, name: str) -> int:
+        return 51 * len(self)
+
+    def tokens(self, name: str, number: int) -> Int[Array, " token"]:
+        return np.full(number * 2_654_435_761 % 97 + 3, 5)
+
+
+def test_a_place_among_millions_of_lines_is_found_at_once() -> None:
+    """A hundredth of a second on the machine of first writing; the limit allows for a busy one."""
+    stream = TextStream(ManyLines(), 14_000, seed=1)
+    next(endless(stream, Cursor()))
+    began = time.process_time()
+    plan, cursor = next(endless(stream, Cursor(1700, 30)))
+    assert time.process_time() - began < 1
+    assert cursor == Cursor(1700, 31)
+    assert len(plan) * max(len(line.tokens) + 2 for line in plan) <= 14_000
+
+
+def test_the_order_of_lines_is_that_of_earlier_versions() -> None:
+    lengths = np.random.default_rng(1).integers(1, 40, 5000).tolist()
+    digests = []
+    for seed, epoch in ((0, 0), (5, 3)):
+        plans = ids(TextStream([[4] * length for length in lengths], 300, seed=seed).plans(epoch))
+        digests.append(hashlib.sha256(repr(plans).encode()).hexdigest()[:16])
+    assert digests == ["2a625a4de4382724", "40053bd012d9ba6d"]

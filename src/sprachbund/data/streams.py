@@ -5,6 +5,7 @@ reached at once. A `Cursor` is that place: it counts batches handed to optimizer
 ahead.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,9 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from sprachbund.data.batches.masking import row_generator
+from sprachbund.data.batches.masking import derived_seed, row_generator
+from sprachbund.data.text.memory import TOKENS, IdLines, MemoryLines
+from sprachbund.data.text.shuffle import shuffled
 from sprachbund.errors import DataError
 from sprachbund.shapes import Array, Int, Shaped
 
@@ -115,6 +118,85 @@ class CutStream:
         return np.searchsorted(np.unique(lengths[ends]), seconds)
 
 
+class LineStream(ABC):
+    """Numbered lines, batched with lines of like length, at most `limit` a batch after padding.
+
+    A pass over very many lines is walked in parts, each of the lines of a few batches: what `plans` takes for a pass is
+    then a part of one. So any place is planned at once, and only lengths of one part are in memory.
+
+    Args:
+        limit: of a batch, in what `_sizes` counts.
+        seed: decides, with the pass, the order.
+        shuffle: keep the order of the lines where False.
+    """
+
+    # Lines are sorted by length within pools of this many batches: little padding, and still a shuffled order.
+    POOL_BATCHES = 50
+    # Passes of more lines than this are walked in parts of one pool.
+    AT_ONCE = 1 << 19
+
+    def __init__(self, limit: int, *, seed: int = 0, shuffle: bool = True) -> None:
+        self._limit, self.seed, self.shuffle = limit, seed, shuffle
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Lines of a pass."""
+
+    @abstractmethod
+    def _total(self) -> int:
+        """The sizes of all lines of a pass together, or about that."""
+
+    @abstractmethod
+    def _sizes(self, numbers: Int[Array, " number"]) -> Int[Array, " number"]:
+        """What lines count in a batch."""
+
+    @abstractmethod
+    def _item(self, number: int) -> Any:
+        """A line by its number."""
+
+    def _numbers(self, epoch: int, places: Int[Array, " place"]) -> Int[Array, " place"]:
+        """The numbers of the lines at places of a pass, before it is shuffled."""
+        return places
+
+    def plans(self, epoch: int) -> Pass:
+        """Batches of one pass, or of a part of one; every line of it stands in exactly one."""
+        if len(self) > self.AT_ONCE:
+            return self._part(epoch)
+        numbers = self._numbers(epoch, np.arange(len(self)))
+        sizes = self._sizes(numbers)
+        if not self.shuffle:
+            batches = cut_into_batches(np.arange(len(self)), sizes, self._limit)
+        else:
+            generator = row_generator(self.seed, epoch, "", "order of lines")
+            order, lines_a_pool = generator.permutation(len(self)), self._lines_a_pool()
+            batches = []
+            for start in range(0, len(order), lines_a_pool):
+                batches += self._pool(order[start : start + lines_a_pool], sizes)
+            batches = [batches[place] for place in generator.permutation(len(batches))]
+        return Pass([numbers[batch] for batch in batches], self._item)
+
+    def _part(self, number: int) -> Pass:
+        """One pool of a long pass; parts are numbered on from pass to pass."""
+        size = self._lines_a_pool()
+        epoch, part = divmod(number, -(-len(self) // size))
+        places = np.arange(part * size, min((part + 1) * size, len(self)))
+        if self.shuffle:
+            places = shuffled(places, len(self), derived_seed(self.seed, epoch, "", "order of lines"))
+        numbers = self._numbers(epoch, places)
+        order, sizes = np.arange(len(numbers)), self._sizes(numbers)
+        batches = self._pool(order, sizes) if self.shuffle else cut_into_batches(order, sizes, self._limit)
+        if self.shuffle:
+            generator = row_generator(self.seed, number, "", "order of batches")
+            batches = [batches[place] for place in generator.permutation(len(batches))]
+        return Pass([numbers[batch] for batch in batches], self._item)
+
+    def _pool(self, pool: Int[Array, " line"], sizes: Int[Array, " number"]) -> list[Int[Array, " _"]]:
+        return cut_into_batches(pool[np.argsort(sizes[pool], kind="stable")], sizes, self._limit)
+
+    def _lines_a_pool(self) -> int:
+        return max(1, self.POOL_BATCHES * self._limit * len(self) // max(1, self._total()))
+
+
 @dataclass(frozen=True)
 class TextLine:
     """An encoded line of a text stream."""
@@ -123,51 +205,39 @@ class TextLine:
     tokens: Int[Array, " token"]
 
 
-class TextStream:
-    """Encoded lines, batched with lines of like length, at most `batch_tokens` a batch after padding.
+class TextStream(LineStream):
+    """Encoded lines, at most `batch_tokens` a batch after padding.
 
     Args:
-        lines: token ids of each line, without sentence marks.
+        lines: token ids of each line, without sentence marks; or lines with a field ``tokens``.
         batch_tokens: tokens of a batch, sentence marks included.
         seed: decides, with the epoch, the order.
         shuffle: keep the order of the lines where False.
     """
 
-    # Lines are sorted by length within pools of this many batches: little padding, and still a shuffled order.
-    POOL_BATCHES = 50
+    MARKS = 2  # of a sentence
 
     def __init__(
-        self, lines: Sequence[Sequence[int]], batch_tokens: int, *, seed: int = 0, shuffle: bool = True
+        self, lines: Sequence[Sequence[int]] | IdLines, batch_tokens: int, *, seed: int = 0, shuffle: bool = True
     ) -> None:
-        self.batch_tokens, self.seed, self.shuffle = batch_tokens, seed, shuffle
-        self._lengths = np.array([len(line) for line in lines], dtype=np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(self._lengths)])
-        self._tokens = np.fromiter((token for line in lines for token in line), dtype=np.int32)
+        super().__init__(batch_tokens, seed=seed, shuffle=shuffle)
+        self.batch_tokens = batch_tokens
+        self._lines = lines if isinstance(lines, IdLines) else MemoryLines(({TOKENS: line} for line in lines), [TOKENS])
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lines)
 
     def line(self, number: int) -> TextLine:
         """One line by its number."""
-        start, end = self._starts[number], self._starts[number + 1]
-        return TextLine(f"line-{number:09d}", self._tokens[start:end])
+        return TextLine(f"line-{number:09d}", self._lines.tokens(TOKENS, number))
 
-    def plans(self, epoch: int) -> Pass:
-        """Batches of one pass; every line stands in exactly one."""
-        lengths = self._lengths + 2  # the sentence marks
-        if not self.shuffle:
-            batches = cut_into_batches(np.arange(len(self)), lengths, self.batch_tokens)
-        else:
-            generator = row_generator(self.seed, epoch, "", "order of lines")
-            order = generator.permutation(len(self))
-            lines_a_pool = max(1, self.POOL_BATCHES * self.batch_tokens * len(self) // max(1, int(lengths.sum())))
-            batches = []
-            for start in range(0, len(order), lines_a_pool):
-                pool = order[start : start + lines_a_pool]
-                pool = pool[np.argsort(lengths[pool], kind="stable")]
-                batches += cut_into_batches(pool, lengths, self.batch_tokens)
-            batches = [batches[place] for place in generator.permutation(len(batches))]
-        return Pass(batches, self.line)
+    _item = line
+
+    def _total(self) -> int:
+        return self._lines.num_items(TOKENS) + self.MARKS * len(self)
+
+    def _sizes(self, numbers: Int[Array, " number"]) -> Int[Array, " number"]:
+        return self._lines.lengths(TOKENS, numbers) + self.MARKS
 
 
 def cut_into_batches(

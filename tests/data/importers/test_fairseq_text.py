@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import importing
-from sprachbund.data.importers.fairseq_text import TYPES, TokenFile, read_sentences
+from sprachbund.data.importers.fairseq_text import TYPES, Sentences, TokenFile, read_sentences
 from sprachbund.errors import DataError, VocabularyError
 
 DICTIONARY = "▁ 9\nh 5\no 3\ni 2\n"  # ids 4 to 7
@@ -156,3 +156,11 @@ def test_any_bytes_give_text_or_an_error_of_ours(tmp_path_factory: pytest.TempPa
     end = data.draw(st.integers(0, len(content)) | st.just(len(content)))
     index.write_bytes(data.draw(st.just(bytes(content[:end])) | st.binary(max_size=80)))
     importing.items_or_error(lambda: read_sentences(index))
+
+
+def test_sentences_are_reached_by_their_numbers(tmp_path: Path) -> None:
+    index = write(tmp_path / "train.idx")
+    sentences = Sentences(index)
+    assert [sentences.text(number) for number in (3, 0, 2, 1)] == [TEXTS[3], TEXTS[0], TEXTS[2], TEXTS[1]]
+    assert (len(sentences), sentences.num_bytes) == (4, 2 * sum(map(len, SENTENCES)))
+    assert [path.name for path in sentences.files] == ["train.idx", "train.bin", "dict.txt"]

@@ -37,11 +37,12 @@ class TokenFile:
     def __len__(self) -> int:
         return len(self.ends)
 
+    def __getitem__(self, number: int) -> Integer[Array, " token"]:
+        start = int(self.ends[number - 1]) if number else 0
+        return self.tokens[start : int(self.ends[number])]
+
     def __iter__(self) -> Iterator[Integer[Array, " token"]]:
-        start = 0
-        for end in self.ends:
-            yield self.tokens[start:end]
-            start = end
+        return (self[number] for number in range(len(self)))
 
     @classmethod
     def open(cls, index: Path) -> "TokenFile":
@@ -66,6 +67,46 @@ class TokenFile:
         return cls(tokens, ends)
 
 
+class Sentences:
+    """The text of every sentence, reached by its number.
+
+    Args:
+        index: the ``.idx`` file; tokens and dictionary are beside it.
+
+    Raises:
+        DataError: a file is missing or malformed.
+        VocabularyError: the dictionary is malformed.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self.files = (index, index.with_suffix(".bin"), _dictionary(index))
+        self._vocabulary, self._file = Vocabulary.from_fairseq(self.files[2]), TokenFile.open(index)
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the tokens."""
+        return self._file.tokens.nbytes
+
+    def text(self, number: int) -> str:
+        """The text of a sentence, counted from 0.
+
+        Raises:
+            DataError: a token is not in the dictionary.
+        """
+        ids = self._file[number]
+        if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= len(self._vocabulary)):
+            raise DataError(
+                "a token is not in the dictionary",
+                where=f"{self.files[1]}, sentence {number + 1}",
+                given=f"{int(ids.max())}, the dictionary has {len(self._vocabulary)}",
+                mend="Take the dictionary that belongs to the data.",
+            )
+        return text_of_symbols([self._vocabulary.symbol_of(index) for index in ids.tolist() if index not in SILENT])
+
+
 def import_text(request: Request) -> list[Report]:
     """Write the sentences of each split as lines of ``SPLIT.txt``.
 
@@ -83,16 +124,8 @@ def read_sentences(index: Path) -> Iterator[str]:
         DataError: a file is missing or malformed, or a token is not in the dictionary.
         VocabularyError: the dictionary is malformed.
     """
-    vocabulary = Vocabulary.from_fairseq(_dictionary(index))
-    for number, ids in enumerate(TokenFile.open(index), start=1):
-        if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= len(vocabulary)):
-            raise DataError(
-                "a token is not in the dictionary",
-                where=f"{index.with_suffix('.bin')}, sentence {number}",
-                given=f"{int(ids.max())}, the dictionary has {len(vocabulary)}",
-                mend="Take the dictionary that belongs to the data.",
-            )
-        yield text_of_symbols([vocabulary.symbol_of(index) for index in ids.tolist() if index not in SILENT])
+    sentences = Sentences(index)
+    yield from map(sentences.text, range(len(sentences)))
 
 
 def _import_split(index: Path, split: str, out: Path) -> Report:

@@ -41,7 +41,7 @@ def mirror(address: str, path: Path) -> Path | None:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with locked(path):
             return path if path.is_file() else _try_to_fetch(address, path)
     except OSError as error:
         mend = "Check the free space and the permissions, or set SPRACHBUND_CACHE to another folder."
@@ -131,7 +131,8 @@ def _note_version(response: Any, tag: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the place of a file against other processes that mean to write it."""
     with _neighbour(path, "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,0 +1,78 @@
+"""Units with their text, and units alone, as batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from sprachbund.data.batches.batch import Batch
+from sprachbund.data.batches.rows import pad, row_lengths, shift_right
+from sprachbund.data.unit_streams import UnitLine, UnitText
+from sprachbund.shapes import Array, Int, Tensor
+from sprachbund.tokens.vocabulary import EOS, PAD
+
+
+@dataclass(frozen=True)
+class UnitTextBatch(Batch):
+    """Units, and the text that they stand for."""
+
+    units: Int[Tensor, "batch unit"]  # dictionary ids, padded with 1
+    unit_lengths: Int[Tensor, " batch"]
+    decoder_input: Int[Tensor, "batch target"]  # </s> and the targets but the last
+    targets: Int[Tensor, "batch target"]  # tokens and </s>, padded with 1
+    target_lengths: Int[Tensor, " batch"]  # </s> included
+
+
+@dataclass(frozen=True)
+class UnitLinesBatch(Batch):
+    """Units alone."""
+
+    units: Int[Tensor, "batch unit"]  # dictionary ids, padded with 1
+    unit_lengths: Int[Tensor, " batch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitTextCollator:
+    """Pairs side by side; nothing is drawn.
+
+    Args:
+        has_unit_end: end units with </s>, as the unit encoders of SpeechUT and SpeechLM read them.
+    """
+
+    has_unit_end: bool = True
+
+    def __call__(self, pairs: Sequence[UnitText], draw: int) -> UnitTextBatch:
+        """Collate the pairs of one plan."""
+        units = _rows([pair.units for pair in pairs], self.has_unit_end)
+        targets = _rows([pair.tokens for pair in pairs], True)
+        return UnitTextBatch(
+            ids=tuple(pair.id for pair in pairs),
+            units=pad(units, PAD),
+            unit_lengths=row_lengths(units),
+            decoder_input=pad([shift_right(target) for target in targets], PAD),
+            targets=pad(targets, PAD),
+            target_lengths=row_lengths(targets),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitLinesCollator:
+    """Lines of units side by side; nothing is drawn.
+
+    Args:
+        has_unit_end: end units with </s>.
+    """
+
+    has_unit_end: bool = True
+
+    def __call__(self, lines: Sequence[UnitLine], draw: int) -> UnitLinesBatch:
+        """Collate the lines of one plan."""
+        units = _rows([line.units for line in lines], self.has_unit_end)
+        return UnitLinesBatch(
+            ids=tuple(line.id for line in lines), units=pad(units, PAD), unit_lengths=row_lengths(units)
+        )
+
+
+def _rows(lines: Sequence[Int[Array, " _"]], has_end: bool) -> list[Int[Tensor, " _"]]:
+    ends = [EOS] if has_end else []
+    return [torch.tensor([*line.tolist(), *ends], dtype=torch.int64) for line in lines]
