@@ -26,8 +26,9 @@ from sprachbund.data.workers import in_processes
 from sprachbund.errors import DataError, RecipeError, VocabularyError
 from sprachbund.files import write_atomically
 from sprachbund.lengths import frames_from_samples, samples_per_frame
-from sprachbund.shapes import Array, Float, Int
+from sprachbund.shapes import Array, Float, Int, Integer
 from sprachbund.signal.audio import SAMPLING_RATE
+from sprachbund.tokens.phone_labels import UnitLabels
 from sprachbund.tokens.units import RESERVOIR_FRAMES, UnitModel
 
 UNITS_FIELD = "units"
@@ -117,10 +118,10 @@ def attach_units(
         AudioError: a recording that cannot be read.
     """
     require_same_frames(model, reader)
-    store = _store_of(folder, model)
+    store = store_of(folder, model)
     labelling = partial(_count_or_store, model, reader, store)
     counts = in_processes(labelling, watched(cuts, "Assigning units"), jobs)
-    return CutSet.from_cuts([_labelled(cut, model, store, count) for cut, count in zip(cuts, counts, strict=True)])
+    return CutSet.from_cuts([with_units(cut, model, store, count) for cut, count in zip(cuts, counts, strict=True)])
 
 
 def num_labels(cut: Cut) -> int:
@@ -130,13 +131,13 @@ def num_labels(cut: Cut) -> int:
 
 def find_units(cuts: CutSet, model: UnitModel, folder: Path | str) -> CutSet | None:
     """What `attach_units` would give, if the arrays of all cuts are stored already; else None. Nothing is computed."""
-    store = _store_of(folder, model)
+    store = store_of(folder, model)
     found = []
     for cut in cuts:
         count = _stored_labels(cut, model, store)
         if count is None:
             return None
-        found.append(_labelled(cut, model, store, count))
+        found.append(with_units(cut, model, store, count))
     return CutSet.from_cuts(found)
 
 
@@ -184,23 +185,32 @@ def fewest_labels(num_samples: int, label_rate: float) -> int:
     return math.ceil(round(seconds * label_rate, 6))
 
 
+def store_units(path: Path, units: Integer[Array, " label"], num_units: int) -> None:
+    """Write the units of a cut in as few bytes as `num_units` allows."""
+    narrow = np.int16 if num_units <= np.iinfo(np.int16).max else np.int32
+    with write_atomically(path) as handle:
+        np.save(handle, units.astype(narrow), allow_pickle=False)
+
+
 def _features(reader: FrameReader, cut: Cut) -> tuple[str, Float[Array, "frame channel"]]:
     return cut.id, reader(read_waveform(cut))
 
 
-def _store_of(folder: Path | str, model: UnitModel) -> Path:
+def store_of(folder: Path | str, model: UnitLabels) -> Path:
     """A folder a unit model: arrays of two models cannot be mistaken for each other."""
     return Path(folder).resolve() / model.fingerprint[:16]
 
 
-def _key(cut: Cut) -> str:
+def key_of(cut: Cut) -> str:
+    """The place of the units of `cut` in such a folder."""
     digest = hashlib.blake2b(f"{cut.id}\0{cut.start}\0{cut.duration}".encode(), digest_size=16).hexdigest()
     return f"{digest[:2]}/{digest}.npy"
 
 
-def _labelled(cut: Cut, model: UnitModel, store: Path, num_labels: int) -> Cut:
+def with_units(cut: Cut, model: UnitLabels, store: Path, num_labels: int) -> Cut:
+    """`cut` with the units of `model` that are in `store`."""
     array = TemporalArray(
-        ArrayManifest("numpy_files", str(store), _key(cut), [num_labels]),
+        ArrayManifest("numpy_files", str(store), key_of(cut), [num_labels]),
         temporal_dim=0,
         frame_shift=model.frame_shift,
         start=cut.start,
@@ -211,13 +221,13 @@ def _labelled(cut: Cut, model: UnitModel, store: Path, num_labels: int) -> Cut:
 def _count_or_store(model: UnitModel, reader: FrameReader, store: Path, cut: Cut) -> int:
     """The number of labels of `cut`, which are stored after this."""
     stored = _stored_labels(cut, model, store)
-    return _assign_and_store(cut, model, reader, store / _key(cut)) if stored is None else stored
+    return _assign_and_store(cut, model, reader, store / key_of(cut)) if stored is None else stored
 
 
 def _stored_labels(cut: Cut, model: UnitModel, store: Path) -> int | None:
     """The number of labels of the array of `cut`; None where there is none that can be used."""
     try:
-        stored = np.load(store / _key(cut), mmap_mode="r", allow_pickle=False)
+        stored = np.load(store / key_of(cut), mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError):
         return None
     fewest = fewest_labels(round(cut.duration * SAMPLING_RATE), model.label_rate)
@@ -240,7 +250,5 @@ def _assign_and_store(cut: Cut, model: UnitModel, reader: FrameReader, path: Pat
         raise DataError(
             "a cut has fewer units than its frames need", where=f"cut {cut.id}", given=f"{len(units)} of {fewest}"
         )
-    narrow = np.int16 if model.num_units <= np.iinfo(np.int16).max else np.int32
-    with write_atomically(path) as handle:
-        np.save(handle, units.astype(narrow), allow_pickle=False)
+    store_units(path, units, model.num_units)
     return len(units)

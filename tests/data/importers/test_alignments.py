@@ -68,3 +68,19 @@ def test_the_manifest_gives_the_name(tmp_path: Path) -> None:
     assert (manifest_of(request), split_of(request)) == (Path("some/train.jsonl.gz"), "train")
     with pytest.raises(DataError, match="Give it with --manifest"):
         manifest_of(Request(source="x", out=tmp_path))
+
+
+def test_what_an_earlier_aligner_left_goes_with_its_phones(tmp_path: Path) -> None:
+    """Its fingerprint would be that of other phones, and where it began would move the new times."""
+    [cut] = tiny.make_cuts(tmp_path, samples=[16_000])
+    said = cut.supervisions[0]
+    said.start, said.duration = 0.1, 0.9
+    said.alignment = {"phone": [AlignmentItem("AH", 0.0, 0.1)]}
+    said.custom = {"alignment_start": 0.0, "alignment_fingerprint": "old", "alignment_score": -1.0, "kept": 1}
+    write_cuts([cut], tmp_path / "aligned.jsonl.gz")
+    [words_only] = attach(tmp_path / "aligned.jsonl.gz", {"clip-000": {"word": WORDS}})
+    assert words_only.supervisions[0].custom == {**said.custom, "alignment_start": 0.1}
+    assert words_only.supervisions[0].alignment == {"phone": [AlignmentItem("AH", 0.1, 0.1)], "word": WORDS}
+    [both] = attach(tmp_path / "aligned.jsonl.gz", {"clip-000": {"word": WORDS, "phone": WORDS}})
+    assert both.supervisions[0].custom == {"alignment_start": 0.1, "kept": 1}
+    assert both.supervisions[0].alignment == {"phone": WORDS, "word": WORDS}

@@ -14,7 +14,7 @@ from sprachbund.data.storage.waveforms import TOLERANCE_SECONDS
 from sprachbund.data.units import FINGERPRINT_FIELD, UNITS_FIELD, fewest_labels, load_units
 from sprachbund.errors import SprachbundError
 from sprachbund.signal.audio import SAMPLING_RATE
-from sprachbund.tokens.units import UnitModel
+from sprachbund.tokens.phone_labels import UnitLabels
 
 # What Lhotse and numpy raise on arrays that are missing, damaged or others than declared.
 UNREADABLE = (
@@ -71,7 +71,7 @@ def _open(cut: Any, labels: Labels) -> Labels:
     return Labels(fingerprint, end, rate, len(units), int(units.min()), int(units.max()))
 
 
-def expected_fingerprint(labels: Iterable[Labels | None], units: UnitModel | None) -> str | None:
+def expected_fingerprint(labels: Iterable[Labels | None], units: UnitLabels | None) -> str | None:
     """That of `units`, else the one that most cuts have; None where there are no labels."""
     if units is not None:
         return units.fingerprint

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from sprachbund.data.checking.texts import Alphabet, TextRules
+from sprachbund.tokens.phone_labels import UnitLabels
 from sprachbund.tokens.text import TextTokenizer
-from sprachbund.tokens.units import UnitModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Rules:
     max_seconds: float | None = None  # of a cut; held-out ones may be longer
     max_characters: int | None = None  # of a text; held-out ones may be longer
     tokenizer: TextTokenizer | None = None  # knows every character
-    units: UnitModel | None = None  # that of all labels
+    units: UnitLabels | None = None  # that of all labels
     is_quick: bool = False  # believe the headers of recordings, and leave arrays of units closed
     jobs: int = 1  # processes
 

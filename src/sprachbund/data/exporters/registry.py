@@ -4,13 +4,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from sprachbund.data.exporters.ctm import export_ctm
 from sprachbund.data.exporters.fairseq import export_fairseq
 from sprachbund.data.exporters.shar import SHARD_SIZE, export_shar
+from sprachbund.data.exporters.textgrid import export_textgrid
 from sprachbund.errors import CorpusError
 
 EXPORT_FORMATS = {
     "fairseq": "lists, letters, words and units as fairseq reads them; each manifest is a split",
     "shar": "shards of FLAC and arrays as Lhotse reads them, from one manifest",
+    "textgrid": "words and phones in time as Praat reads them, a file for each cut of one manifest",
+    "ctm": "words and phones in time as NIST and Kaldi read them, from one manifest",
 }
 
 
@@ -24,6 +28,8 @@ def export_corpus(name: str, manifests: Sequence[Path], out: Path, shard_size: i
     exporters: dict[str, Callable[[Sequence[Path], Path], str]] = {
         "fairseq": export_fairseq,
         "shar": partial(export_shar, shard_size=shard_size),
+        "textgrid": export_textgrid,
+        "ctm": export_ctm,
     }
     if name not in exporters:
         raise CorpusError("unknown format", given=name, mend=f"Known formats: {', '.join(EXPORT_FORMATS)}.")

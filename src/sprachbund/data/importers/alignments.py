@@ -5,15 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lhotse import SupervisionSegment
 from lhotse.cut import Cut, MonoCut
 from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
 
 from sprachbund.data.importers.utterances import Item, Note, Request
+from sprachbund.data.phones import ALIGNMENT_FIELDS, ALIGNMENT_START, PHONE
 from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.errors import DataError
 
-WORD, PHONE = "word", "phone"  # the tiers
 Tiers = Mapping[str, Sequence[AlignmentItem]]  # tier -> its items, with times in the file they come from
 
 
@@ -70,14 +71,26 @@ def _with_alignment(cut: Cut, tiers: Tiers, offset: float) -> Cut:
     """Each supervision takes the items whose middle it covers; the times of a cut count from its start."""
     supervisions = []
     for said in cut.supervisions:
-        alignment: dict[str, Any] = dict(said.alignment or {})
+        custom, alignment = _before(said, replaces_phones=PHONE in tiers)
         for tier, items in tiers.items():
             moved = [item._replace(start=round(item.start - offset, 8)) for item in items]
             # That of a part of a recording may say more than is in the part.
             first, last = max(0.0, said.start), min(cut.duration, said.end)
             alignment[tier] = [item for item in moved if first <= item.start + item.duration / 2 <= last]
-        supervisions.append(fastcopy(said, alignment=alignment))
+        supervisions.append(fastcopy(said, alignment=alignment, custom={**custom, ALIGNMENT_START: said.start}))
     return fastcopy(cut, supervisions=supervisions)
+
+
+def _before(said: SupervisionSegment, *, replaces_phones: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a supervision brings: its custom fields, without those of phones that go, and its tiers in times of now."""
+    custom = dict(said.custom or {})
+    shift = said.start - custom.get(ALIGNMENT_START, said.start)
+    alignment = {
+        tier: [item._replace(start=round(item.start + shift, 8)) for item in items]
+        for tier, items in (said.alignment or {}).items()
+    }
+    gone = ALIGNMENT_FIELDS if replaces_phones else ()
+    return {key: value for key, value in custom.items() if key not in gone}, alignment
 
 
 def timed(symbol: str, start: float, duration: float, score: float | None = None) -> AlignmentItem:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from lhotse.supervision import AlignmentItem
 
-from sprachbund.data.importers.alignments import PHONE, WORD, attach, manifest_of, split_of, timed
+from sprachbund.data.importers.alignments import attach, manifest_of, split_of, timed
 from sprachbund.data.importers.lines import read_lines
 from sprachbund.data.importers.utterances import Item, Parts, Request, find_lists
+from sprachbund.data.phones import PHONE, WORD
 
 COMMENT = ";;"
 

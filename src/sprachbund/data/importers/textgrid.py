@@ -12,8 +12,9 @@ from pathlib import Path
 
 from lhotse.supervision import AlignmentItem
 
-from sprachbund.data.importers.alignments import PHONE, WORD, attach, manifest_of, split_of, timed
+from sprachbund.data.importers.alignments import attach, manifest_of, split_of, timed
 from sprachbund.data.importers.utterances import Parts, Request, find_lists
+from sprachbund.data.phones import PHONE, WORD
 from sprachbund.errors import DataError
 
 ENDING = ".TextGrid"

@@ -1,0 +1,1 @@
+"""Phones of text: how lines are read, drawn out to labels, and written."""
