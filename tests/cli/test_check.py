@@ -11,7 +11,9 @@ from lhotse.utils import fastcopy
 
 import tiny
 from commands import Outcome, assert_refused, fingerprints, run_command
+from line_work import write_units
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.text.checking import check_store
 
 
 @pytest.fixture
@@ -171,3 +173,17 @@ def test_as_a_process(place: Path):
     assert done.returncode == 2
     assert done.stdout == run(ALL).out
     assert done.stderr.count("\n") == 1
+
+
+def test_line_stores_are_read_in_full(place: Path):
+    store = write_units(place / "store", [([1, 2], "ab")])
+    outcome = run("store")
+    assert (outcome.code, outcome.out) == (0, f"store: {check_store(store)}\n")
+    both = run("store train.jsonl.gz")
+    assert both.code == 0
+    assert both.out.startswith("store: 1 lines")
+    assert "train.jsonl.gz: " in both.out
+    content = bytearray((store / "units.items").read_bytes())
+    content[0] ^= 1
+    (store / "units.items").write_bytes(content)
+    assert_refused(run("store"), "not the one that the line store was written with", "units.items")

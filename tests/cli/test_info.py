@@ -5,6 +5,7 @@ import torch
 
 import tiny
 from commands import assert_refused, run_command
+from line_work import write_units
 from sprachbund.cli.info import describe
 from sprachbund.signal.audio import write_audio
 
@@ -77,3 +78,13 @@ def test_what_is_missing_or_nothing_known(tmp_path: Path, name: str):
 def test_a_checkpoint_of_something_else_is_told(tmp_path: Path, cursors: object):
     torch.save({"global_step": 1, "TrainingData": {"cursors": cursors}}, tmp_path / "a.ckpt")
     assert_refused(run_command("info", tmp_path / "a.ckpt"), "not a checkpoint of a run", "a.ckpt")
+
+
+def test_a_line_store(tmp_path: Path):
+    store = write_units(tmp_path / "store", [([1, 2], "ab"), ([3], "c")], fingerprint="f" * 64)
+    facts = describe(store)
+    assert (facts["kind"], facts["lines"]) == ("line store", 2)
+    assert facts["units"] == f"3 ids of 6 units, fingerprint {'f' * 16}"
+    assert facts["text"] == "3 bytes of text"
+    (store / "units.ends").unlink()
+    assert_refused(run_command("info", store), "lacks a file", "units")

@@ -212,6 +212,17 @@ def test_an_interrupt_says_what_is_kept(monkeypatch: pytest.MonkeyPatch, body: o
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("inner", "how"), [("train-t2u", "--resume goes on"), ("align", "the same command goes on")])
+def test_an_interrupt_of_a_verb_below_another_one(monkeypatch: pytest.MonkeyPatch, inner: str, how: str):
+    app = typer.Typer()
+    app.command(inner)(interrupt)
+    app.command("other")(lambda: None)
+    monkeypatch.setitem(sys.modules, command.VERBS["tokens"][0], SimpleNamespace(app=app))  # type: ignore[arg-type]
+    outcome = run_command("tokens", inner)
+    assert outcome.code == 130
+    assert how in outcome.err
+
+
 def test_an_interrupt_while_a_verb_is_loaded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(command, "importlib", SimpleNamespace(import_module=lambda name: interrupt()))
     outcome = run_command("info", "x")

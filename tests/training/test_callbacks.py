@@ -18,10 +18,10 @@ from sprachbund.objectives.loss import Loss, LossTerm
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.training.callbacks import Checkpoints, ProgressBar, RunLog, Validation
 from sprachbund.training.checkpointing import checkpoint_path, list_checkpoints
+from sprachbund.training.choices import OptimizationConfig
 from sprachbund.training.data import TrainingData
 from sprachbund.training.interruption import Interrupted
 from sprachbund.training.module import TrainingModule
-from sprachbund.training.recipe import OptimizationConfig
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from sprachbund.objectives.joint_pretraining import JointPretraining, JointPretr
 from sprachbund.objectives.recognition import Recognition, RecognitionConfig
 from sprachbund.objectives.speech_pretraining import SpeechPretrainingConfig
 from sprachbund.objectives.text_pretraining import TextPretrainingConfig
+from sprachbund.training.choices import OptimizationConfig
 from sprachbund.training.data import TrainingData
 from sprachbund.training.module import TrainingModule, step_seed
-from sprachbund.training.recipe import OptimizationConfig
 from sprachbund.training.schedules import ScheduleConfig, learning_rate
 
 pytestmark = [

@@ -7,7 +7,9 @@ import tiny
 from sprachbund.config import dump_yaml, from_mapping, to_mapping
 from sprachbund.errors import RecipeError
 from sprachbund.models.hubert.config import HubertConfig
+from sprachbund.models.sequence.config import SequenceConfig
 from sprachbund.models.speecht5.config import SpeechT5Config
+from sprachbund.models.text_to_unit.config import TextToUnitConfig
 from sprachbund.training.recipe import (
     VERBS,
     EncoderPretrainingRecipe,
@@ -24,6 +26,11 @@ def write(folder: Path, name: str, text: str) -> str:
     return str(path)
 
 
+CONFIGS: dict[str, Any] = {
+    "text_to_unit": TextToUnitConfig,
+    "unit_generation": SequenceConfig,
+    "pronunciation": SequenceConfig,
+}
 SMALLEST = "task: recognition\ninit: some/model\nspeech: {train: [a.jsonl.gz]}\n"
 
 
@@ -41,8 +48,9 @@ def test_a_shipped_recipe_is_valid(name: str) -> None:
     assert from_mapping(type(recipe), to_mapping(recipe), name) == recipe
     schedule = recipe.optimization.schedule
     assert schedule.total_steps == recipe.run.steps
-    config = SpeechT5Config if name.startswith("speecht5") else HubertConfig
-    known = to_mapping(getattr(config, recipe.model.size)(30))
+    config = CONFIGS.get(recipe.task, SpeechT5Config if name.startswith("speecht5") else HubertConfig)
+    # Symbols, and units or phones where they must be told too.
+    known = to_mapping(getattr(config, recipe.model.size)(*((30,) if config is HubertConfig else (30, 30))))
     assert set(recipe.model.changes) <= set(known)
 
 

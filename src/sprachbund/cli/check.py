@@ -14,7 +14,9 @@ from sprachbund.files import write_atomically
 
 app = typer.Typer(add_completion=False)
 
-Manifests = Annotated[list[Path] | None, typer.Argument(metavar="MANIFEST", help="Manifests to check.")]
+Manifests = Annotated[
+    list[Path] | None, typer.Argument(metavar="MANIFEST", help="Manifests to check, and line stores.")
+]
 HeldOut = Annotated[
     list[Path] | None, typer.Option(help="Held-out manifest, which the others may share nothing with; repeatable.")
 ]
@@ -54,10 +56,16 @@ def check(
     from sprachbund.data.checking.check import check as check_data
     from sprachbund.data.checking.fix import dropped_list, plan_targets, write_fixed
     from sprachbund.data.checking.rules import Rules
+    from sprachbund.data.text.checking import check_store
+    from sprachbund.tokens.phone_labels import load_unit_labels
     from sprachbund.tokens.text import load_tokenizer
-    from sprachbund.tokens.units import UnitModel
 
-    inputs = Inputs(manifests=manifests or (), held_out=against or (), texts=text or ())
+    stores, files = _parted(manifests or [])
+    for store in stores:
+        typer.echo(f"{store}: {check_store(store)}")
+    inputs = Inputs(manifests=files, held_out=against or (), texts=text or ())
+    if stores and not (files or against or text):
+        return
     if not inputs.manifests and not inputs.texts:
         raise DataError("there is nothing to check", mend="Name manifests, or texts with --text.")
     if fix is not None:
@@ -67,7 +75,7 @@ def check(
         max_seconds=max_seconds,
         max_characters=max_characters,
         tokenizer=None if vocabulary is None else load_tokenizer(vocabulary),
-        units=None if units is None else UnitModel.load(units),
+        units=None if units is None else load_unit_labels(units),
         is_quick=quick,
         jobs=jobs or os.cpu_count() or 1,
     )
@@ -83,6 +91,13 @@ def check(
     typer.echo("\n".join(map(str, fixed)))
     typer.echo(f"What was dropped, and why, is listed in {dropped_list(fix)}.")
     _require_clean_held_out(outcome.report, inputs.held_out)
+
+
+def _parted(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Line stores, which are checked by themselves, and everything else."""
+    from sprachbund.data.text.store import is_store
+
+    return [path for path in paths if is_store(path)], [path for path in paths if not is_store(path)]
 
 
 def _require_clean_held_out(report: Report, held_out: Sequence[Path]) -> None:

@@ -25,6 +25,8 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if (path / "checkpoints").is_dir() or (path / "metrics.jsonl").is_file():
         return _describe_run(path)
+    if (path / "store.json").is_file():
+        return _describe_store(path)
     if path.is_dir():
         return _describe_model(path)
     if path.suffix == ".ckpt":
@@ -36,10 +38,10 @@ def describe(path: Path) -> dict[str, Any]:
 
 def _describe_model(path: Path) -> dict[str, Any]:
     from sprachbund.checkpoints.store import load_model
-    from sprachbund.models.table import build_model
+    from sprachbund.models.table import build_any
 
     stored = load_model(path)
-    model = build_model(stored, where=str(path))
+    model = build_any(stored, where=str(path))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     vocabulary = None if stored.tokenizer is None else stored.tokenizer.vocabulary
     return {
@@ -84,6 +86,14 @@ def _describe_manifest(path: Path) -> dict[str, Any]:
             {str((getattr(cut, "custom", None) or {}).get("units_fingerprint", "none"))[:16] for cut in cuts}
         ),
     }
+
+
+def _describe_store(path: Path) -> dict[str, Any]:
+    from sprachbund.data.text.checking import describe_fields
+    from sprachbund.data.text.store import LineStore
+
+    store = LineStore(path)
+    return {"kind": "line store", "lines": len(store), **describe_fields(store), "fingerprint": store.fingerprint[:16]}
 
 
 def _describe_recording(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sprachbund.errors import EXIT_CODE, SprachbundError
 VERBS = {
     "corpus": ("sprachbund.cli.corpus", "List and get corpora; import and export those of other tools."),
     "check": ("sprachbund.cli.check", "Look for what would spoil a training; write what is sound."),
-    "tokens": ("sprachbund.cli.tokens", "Fit units and tokenizers, label and align speech, iterate encoders."),
+    "tokens": ("sprachbund.cli.tokens", "Units, phones and tokenizers of speech and text; text to units."),
     "convert": ("sprachbund.cli.convert", "Make a model folder of a model of fairseq or transformers."),
     "features": ("sprachbund.cli.features", "Store the features of a frozen encoder on the cuts."),
     "probe": ("sprachbund.cli.probe", "Tell what a linear probe hears in frozen features."),
@@ -21,12 +21,13 @@ VERBS = {
     "finetune": ("sprachbund.cli.finetune", "Fine-tune for speech recognition."),
     "transcribe": ("sprachbund.cli.transcribe", "Transcribe recordings."),
     "evaluate": ("sprachbund.cli.evaluate", "Word and character error rates on a manifest."),
-    "info": ("sprachbund.cli.info", "Say what a model folder, run, checkpoint, manifest or recording is."),
+    "info": ("sprachbund.cli.info", "Say what a model folder, run, checkpoint, manifest, line store or recording is."),
     "demo": ("sprachbund.cli.demo", "The whole path on real speech, with a report."),
 }
 USAGE = "usage: sprachbund VERB ...   (sprachbund VERB --help tells more)"
 
-RESUMING = ("pretrain", "finetune")  # the verbs that go on where they are told to
+# The verbs that go on where they are told to.
+RESUMING = ("pretrain", "finetune", "tokens train-t2u", "tokens train-g2p")
 INTERRUPTED_CODE = 130  # as shells give it
 
 
@@ -73,16 +74,17 @@ def _run(verb: str, arguments: list[str]) -> None:
     except OSError as error:
         _fail(f"{error.strerror or error}{_place(error)}. Check the path, its permissions and the free space.")
     except KeyboardInterrupt:
-        _tell_interrupted(verb)
+        _tell_interrupted(verb, arguments)
     except SystemExit as leaving:
         # Typer and Lightning each make an exit of their own out of Ctrl-C, without a word about what is kept.
         if not _is_caused_by_interrupt(leaving):
             raise
-        _tell_interrupted(verb)
+        _tell_interrupted(verb, arguments)
 
 
-def _tell_interrupted(verb: str) -> None:
-    command = "the same command with --resume" if verb in RESUMING else "the same command"
+def _tell_interrupted(verb: str, arguments: list[str]) -> None:
+    is_told_to = verb in RESUMING or " ".join((verb, *arguments[:1])) in RESUMING
+    command = "the same command with --resume" if is_told_to else "the same command"
     _fail(f"interrupted; what was finished is kept, and {command} goes on from there.", code=INTERRUPTED_CODE)
 
 

@@ -8,8 +8,14 @@ from typing import Annotated
 import typer
 
 from sprachbund.cli.alignment import align
+from sprachbund.cli.boundaries import boundaries
 from sprachbund.cli.iterate import iterate
 from sprachbund.cli.kmeans import export_km, import_km
+from sprachbund.cli.lines import lines
+from sprachbund.cli.phone_labels import label_phones
+from sprachbund.cli.phone_recognition import phone_errors, recognize_phones
+from sprachbund.cli.phonemes import durations, phonemes, pronounce
+from sprachbund.cli.text_to_units import t2u_quality, text_to_units, train_g2p, train_t2u
 from sprachbund.cli.unit_figures import quality, show
 from sprachbund.cli.units import fit_units, label
 from sprachbund.errors import DataError
@@ -19,8 +25,20 @@ app.command("fit-units")(fit_units)
 app.command("label")(label)
 app.command("iterate")(iterate)
 app.command("align")(align)
+app.command("boundaries")(boundaries)
+app.command("label-phones")(label_phones)
+app.command("phonemes")(phonemes)
+app.command("pronounce")(pronounce)
+app.command("durations")(durations)
+app.command("recognize-phones")(recognize_phones)
+app.command("phone-errors")(phone_errors)
 app.command("quality")(quality)
 app.command("show")(show)
+app.command("train-t2u")(train_t2u)
+app.command("train-g2p")(train_g2p)
+app.command("text-to-units")(text_to_units)
+app.command("t2u-quality")(t2u_quality)
+app.command("lines")(lines)
 app.command("import-km")(import_km)
 app.command("export-km")(export_km)
 

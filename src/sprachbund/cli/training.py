@@ -13,8 +13,8 @@ OutOption = Annotated[Path | None, typer.Option(help="Folder of the run; runs/RE
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")]
 
 
-def run_recipe(verb: str, recipe: str, overrides: list[str] | None, out: Path | None, resume: bool) -> None:
-    """Read the recipe, then train it."""
+def run_recipe(verb: str, recipe: str, overrides: list[str] | None, out: Path | None, resume: bool) -> Path:
+    """Read the recipe, then train it; return the model folder."""
     from sprachbund.training.recipe import load_recipe
 
     # The recipe is checked before the training stack is loaded, which takes seconds.
@@ -23,3 +23,4 @@ def run_recipe(verb: str, recipe: str, overrides: list[str] | None, out: Path | 
 
     model = train(resolved, out or Path("runs") / Path(recipe).stem, resume=resume)
     typer.echo(f"model folder: {model}")
+    return model

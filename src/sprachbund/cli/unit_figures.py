@@ -23,9 +23,9 @@ def quality(
     from sprachbund.data.storage.manifest import read_cuts
     from sprachbund.evaluation.unit_quality import unit_quality
     from sprachbund.files import write_atomically
-    from sprachbund.tokens.units import UnitModel
+    from sprachbund.tokens.phone_labels import load_unit_labels
 
-    units = UnitModel.load(model)
+    units = load_unit_labels(model)
     found = unit_quality(read_cuts(manifest), units)
     if json_file is not None:
         with write_atomically(json_file, "w") as handle:

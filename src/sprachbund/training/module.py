@@ -17,13 +17,13 @@ from sprachbund.objectives.joint_pretraining import JointPretraining
 from sprachbund.objectives.loss import Loss, add_counts
 from sprachbund.shapes import Tensor
 from sprachbund.training.assembly.parts import Objective
+from sprachbund.training.choices import OptimizationConfig
 from sprachbund.training.data import Filler
 from sprachbund.training.distributed import sum_over_processes
 from sprachbund.training.figures import Figures
 from sprachbund.training.interruption import Interruption
 from sprachbund.training.norm_statistics import NormStatistics
 from sprachbund.training.optimizer import Adam
-from sprachbund.training.recipe import OptimizationConfig
 from sprachbund.training.schedules import learning_rate
 from sprachbund.training.sharding import clip_gradients, exchange_scalar_gradients, whole_tensors
 

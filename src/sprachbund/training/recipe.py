@@ -7,7 +7,7 @@ seconds of speech or tokens of text; paths are relative to the folder the comman
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,35 +31,17 @@ from sprachbund.files import is_file
 from sprachbund.objectives.joint_pretraining import JointPretrainingConfig
 from sprachbund.objectives.masked_prediction import MaskedPredictionConfig
 from sprachbund.objectives.recognition import RecognitionConfig
+from sprachbund.training.choices import ModelChoice, OptimizationConfig, RunConfig
 from sprachbund.training.compute import ComputeConfig
-from sprachbund.training.schedules import ScheduleConfig, learning_rate
 from sprachbund.training.targets import Targets
+from sprachbund.training.text_recipes import (
+    PronunciationRecipe,
+    TextModelRecipe,
+    TextToUnitRecipe,
+    UnitGenerationRecipe,
+)
 
-Memory = Annotated[float, Field(ge=0, lt=1)]  # of a running mean: the share of the past
 MeanSpan = Annotated[float, Field(ge=0.1, le=64)]  # below, spans hardly ever hold a word; above, they hold whole lines
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelChoice:
-    """A published or own size, and the fields of its configuration that differ."""
-
-    size: Literal["tiny", "small", "base", "large"] = "base"
-    changes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizationConfig:
-    """Adam, its schedule and the clipping of gradients."""
-
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    betas: tuple[Memory, Memory] = (0.9, 0.98)
-    epsilon: Positive = 1e-6
-    weight_decay: NotNegative = 0.01
-    clip_norm: NotNegative = 5.0  # 0 leaves gradients as they are
-
-    def __post_init__(self) -> None:
-        # Phases that are longer than the schedule are told now, not when data and model stand ready.
-        learning_rate(self.schedule, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +63,7 @@ class SpeechConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TextConfig:
-    """Text files to train on, one sentence a line, and the noise laid over them."""
+    """Sources of text to train on (files, JSON lines, line stores and others), and the noise laid over them."""
 
     train: tuple[Path, ...]
     valid: tuple[Path, ...] = ()
@@ -102,31 +84,6 @@ class MaskingConfig:
     channel_length: Size = 64
     codebook: Probability = 0.1  # share of the states that are replaced by their codes, pre-training only
     equal_counts: bool = True  # as published: every row is thinned to the fewest masked frames of its batch
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """How long, how often, and with what."""
-
-    seed: int = 1
-    steps: int = 80000
-    accumulate: Size = 1  # micro-batches of an optimizer step, of all processes together
-    log_every: int = 20
-    validate_every: int = 1000
-    checkpoint_every: int = 1000
-    keep_checkpoints: int = 2
-    valid_clips: int = 200  # at most this many held-out clips and lines are used during training
-    loader_workers: Few = 1
-    threads: Few = 0  # of tensor arithmetic; 0 takes what the machine offers
-    strategy: Literal["auto", "ddp", "fsdp"] = "auto"  # several processes hold copies (ddp, auto) or parts (fsdp)
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.accumulate, self.log_every, self.validate_every, self.checkpoint_every) < 1:
-            raise ValueError("steps, accumulate and the *_every values are at least 1")
-        if self.keep_checkpoints < 1:
-            raise ValueError("keep_checkpoints is at least 1: without a checkpoint no run can be resumed")
-        if min(self.valid_clips, self.loader_workers, self.threads) < 0:
-            raise ValueError("valid_clips, loader_workers and threads are not negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,13 +165,24 @@ def refuse_speed(config: AugmentationConfig) -> None:
         )
 
 
-Recipe = PretrainingRecipe | EncoderPretrainingRecipe | RecognitionRecipe
+SpeechRecipe = PretrainingRecipe | EncoderPretrainingRecipe | RecognitionRecipe
+Recipe = SpeechRecipe | TextModelRecipe
 _TASKS: dict[str, type[Recipe]] = {
     "pretraining": PretrainingRecipe,
     "encoder_pretraining": EncoderPretrainingRecipe,
     "recognition": RecognitionRecipe,
+    "text_to_unit": TextToUnitRecipe,
+    "unit_generation": UnitGenerationRecipe,
+    "pronunciation": PronunciationRecipe,
 }
-VERBS = {"pretraining": "pretrain", "encoder_pretraining": "pretrain", "recognition": "finetune"}
+VERBS = {
+    "pretraining": "pretrain",
+    "encoder_pretraining": "pretrain",
+    "recognition": "finetune",
+    "text_to_unit": "tokens train-t2u",
+    "unit_generation": "tokens train-t2u",
+    "pronunciation": "tokens train-g2p",
+}
 """The command that runs a task."""
 
 

@@ -21,11 +21,11 @@ import torch
 from lightning.pytorch import Trainer
 from rich.console import Console
 
-from sprachbund.checkpoints.store import WEIGHTS, StoredModel, save_model
+from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import dump_yaml, from_mapping, read_yaml, to_mapping
-from sprachbund.data.storage.shar import is_shar, speech_fingerprint
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.files import write_atomically
+from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.table import kind_of
 from sprachbund.training.assembly.assemble import assemble
 from sprachbund.training.assembly.parts import Assembly
@@ -40,13 +40,13 @@ from sprachbund.training.checkpointing import (
 from sprachbund.training.compute import prepare
 from sprachbund.training.data import TrainingData
 from sprachbund.training.distributed import Processes, check_share, launched_processes, strategy_of
+from sprachbund.training.fingerprints import data_fingerprints
 from sprachbund.training.inspection import RecognitionInspector
 from sprachbund.training.interruption import Interrupted
 from sprachbund.training.memory import keep_freed_memory
 from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import Recipe
 from sprachbund.training.sharding import check_shardable
-from sprachbund.training.targets import TeacherConfig
 
 CHECKPOINTS, MODEL, RECIPE, DATA = "checkpoints", "model", "recipe.yaml", "data.json"
 # What a resumed run may change: the length of the run, how it is watched, and what does not change its numbers.
@@ -150,7 +150,7 @@ def _check_same_data(recipe: Recipe, folder: Path) -> None:
         old = dict(json.loads((folder / DATA).read_text("utf-8"))["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise RecipeError("the fingerprints of the data cannot be read", where=folder / DATA, given=error) from None
-    changed = [path for path, found in _fingerprints(recipe).items() if old.get(path) != found]
+    changed = [path for path, found in data_fingerprints(recipe).items() if old.get(path) != found]
     if changed:
         raise RecipeError(
             "the data of this run has changed since it began",
@@ -198,21 +198,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _fingerprints(recipe: Recipe) -> dict[str, str]:
-    """Of the files and Shars that the recipe names; one that is missing is told when it is read."""
-    parts = (recipe.speech, getattr(recipe, "text", None))
-    sources = [source for part in parts if part for source in (*part.train, *part.valid)]
-    choices = (recipe.augmentation.noise, recipe.augmentation.reverberation)
-    sources += [path for choice in choices if choice for path in choice.manifests]
-    targets = getattr(recipe, "targets", None)
-    if isinstance(targets, TeacherConfig):
-        sources.append(targets.model / WEIGHTS)
-    return {str(source): speech_fingerprint(source) for source in sources if is_shar(source) or Path(source).is_file()}
-
-
 def _data_facts(recipe: Recipe, assembly: Assembly) -> dict[str, Any]:
     return {
-        "files": _fingerprints(recipe),
+        "files": data_fingerprints(recipe),
         "vocabulary": None if assembly.tokenizer is None else assembly.tokenizer.vocabulary.fingerprint(),
         **assembly.facts,
     }
@@ -225,8 +213,9 @@ def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, processes: Proces
     callbacks: list[Any] = [log, Checkpoints(folder / CHECKPOINTS, run.checkpoint_every, run.keep_checkpoints)]
     if assembly.held_out:
         inspector = None
-        if assembly.tokenizer is not None and assembly.model.ctc_head is not None and assembly.held_out_cuts:
-            inspector = RecognitionInspector(assembly.model, assembly.tokenizer, assembly.held_out_cuts)
+        model, tokenizer, cuts = assembly.model, assembly.tokenizer, assembly.held_out_cuts
+        if cuts and tokenizer is not None and isinstance(model, SpeechEncoder) and model.ctc_head is not None:
+            inspector = RecognitionInspector(model, tokenizer, cuts)
         callbacks.append(Validation(log, console, inspector))
     callbacks.append(ProgressBar(console))
     return Trainer(

@@ -10,7 +10,7 @@ from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.nn.contrastive import ContrastiveHeadConfig
 from sprachbund.training.assembly.initial import encoder_of, sized
-from sprachbund.training.recipe import ModelChoice
+from sprachbund.training.choices import ModelChoice
 
 
 def test_a_size_is_changed_by_the_recipe() -> None:

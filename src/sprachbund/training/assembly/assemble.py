@@ -1,12 +1,27 @@
 """Recipes -> the parts of a run: the objective with its model, the streams and collators, the held-out batches."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from sprachbund.training.assembly.encoder import assemble_encoder_pretraining
 from sprachbund.training.assembly.joint import assemble_pretraining
 from sprachbund.training.assembly.parts import Assembly, Say
+from sprachbund.training.assembly.pronunciation import assemble_pronunciation
 from sprachbund.training.assembly.recognition import assemble_recognition
-from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, Recipe
+from sprachbund.training.assembly.text_to_unit import assemble_text_to_unit, assemble_unit_generation
+from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, Recipe, RecognitionRecipe
+from sprachbund.training.text_recipes import PronunciationRecipe, TextToUnitRecipe, UnitGenerationRecipe
+
+_ASSEMBLERS: dict[type[Recipe], Callable[[Any, Say], Assembly]] = {
+    PretrainingRecipe: assemble_pretraining,
+    EncoderPretrainingRecipe: assemble_encoder_pretraining,
+    RecognitionRecipe: assemble_recognition,
+    TextToUnitRecipe: assemble_text_to_unit,
+    UnitGenerationRecipe: assemble_unit_generation,
+    PronunciationRecipe: assemble_pronunciation,
+}
 
 
 def assemble(recipe: Recipe, say: Say) -> Assembly:
@@ -16,8 +31,4 @@ def assemble(recipe: Recipe, say: Say) -> Assembly:
         SprachbundError: a file of the recipe is missing or does not fit the others.
     """
     torch.manual_seed(recipe.run.seed)
-    if isinstance(recipe, PretrainingRecipe):
-        return assemble_pretraining(recipe, say)
-    if isinstance(recipe, EncoderPretrainingRecipe):
-        return assemble_encoder_pretraining(recipe, say)
-    return assemble_recognition(recipe, say)
+    return _ASSEMBLERS[type(recipe)](recipe, say)

@@ -13,8 +13,8 @@ from sprachbund.data.streams import Stream, TextStream
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.objectives.joint_pretraining import JointPretraining
+from sprachbund.tokens.phone_labels import UnitLabels, load_unit_labels
 from sprachbund.tokens.text import load_tokenizer
-from sprachbund.tokens.units import UnitModel
 from sprachbund.training.assembly.initial import sized
 from sprachbund.training.assembly.parts import Assembly, Say
 from sprachbund.training.assembly.speech import (
@@ -25,13 +25,13 @@ from sprachbund.training.assembly.speech import (
     labelled_crops,
     spans,
 )
-from sprachbund.training.assembly.text import encode_lines, text_batch_tokens, text_collator
+from sprachbund.training.assembly.text import encode_lines, first_lines, text_batch_tokens, text_collator
 from sprachbund.training.recipe import PretrainingRecipe
 
 
 def assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:
     """SpeechT5 and its streams of speech and text."""
-    tokenizer, units = load_tokenizer(recipe.tokenizer), UnitModel.load(recipe.units)
+    tokenizer, units = load_tokenizer(recipe.tokenizer), load_unit_labels(recipe.units)
     config = sized(
         SpeechT5Config, recipe.model, vocab_size=len(tokenizer.vocabulary), num_units=units.num_units + NUM_SPECIALS
     )
@@ -50,11 +50,13 @@ def assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:
         held_out += held_out_cuts(recipe.speech, collator, "speech", limit, say)[1]
     if recipe.text is not None:
         tokens = text_batch_tokens(recipe)
-        streams["text"] = TextStream(encode_lines(recipe.text.train, recipe.text, tokenizer, say), tokens, seed=seed)
+        jobs = max(1, recipe.run.loader_workers)
+        train = encode_lines(recipe.text.train, recipe.text, recipe.tokenizer, say, jobs=jobs)
+        streams["text"] = TextStream(train, tokens, seed=seed)
         collators["text"] = text_collator(recipe.text, tokenizer, recipe)
         if recipe.text.valid:
-            lines = encode_lines(recipe.text.valid, recipe.text, tokenizer, say)[:limit]
-            plans = TextStream(lines, tokens, shuffle=False).plans(0)
+            valid = encode_lines(recipe.text.valid, recipe.text, recipe.tokenizer, say, jobs=jobs)
+            plans = TextStream(first_lines(valid, limit), tokens, shuffle=False).plans(0)
             held_out += [{"text": collators["text"](plan, 0)} for plan in plans]
     facts = {"stage": "pretraining", "unit_model": units.fingerprint, "num_units": units.num_units}
     return Assembly(
@@ -62,7 +64,7 @@ def assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:
     )
 
 
-def _speech_collator(recipe: PretrainingRecipe, config: SpeechT5Config, units: UnitModel) -> SpeechCollator:
+def _speech_collator(recipe: PretrainingRecipe, config: SpeechT5Config, units: UnitLabels) -> SpeechCollator:
     assert recipe.speech is not None
     masking = spans(recipe.masking.time, recipe.masking.time_length, 2, recipe.masking)
     return SpeechCollator(

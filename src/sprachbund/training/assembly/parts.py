@@ -7,17 +7,27 @@ from typing import Any
 from sprachbund.data.batches.batch import Micro
 from sprachbund.data.mixture import Collator
 from sprachbund.data.streams import Stream
-from sprachbund.models.speech_encoder import SpeechEncoder
+from sprachbund.models.table import AnyModel
 from sprachbund.objectives.contrastive import ContrastivePrediction
 from sprachbund.objectives.joint_pretraining import JointPretraining
 from sprachbund.objectives.masked_prediction import MaskedPrediction
 from sprachbund.objectives.recognition import Recognition
+from sprachbund.objectives.sequence import SequenceWriting
 from sprachbund.objectives.teacher_features import TeacherRegression
+from sprachbund.objectives.text_to_unit import UnitPrediction
 from sprachbund.tokens.text import TextTokenizer
 
 Say = Callable[[str], None]
 """Tells a user what should be known about the data."""
-Objective = JointPretraining | MaskedPrediction | ContrastivePrediction | TeacherRegression | Recognition
+Objective = (
+    JointPretraining
+    | MaskedPrediction
+    | ContrastivePrediction
+    | TeacherRegression
+    | Recognition
+    | UnitPrediction
+    | SequenceWriting
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Assembly:
     """All that a run trains with."""
 
     objective: Objective
-    model: SpeechEncoder
+    model: AnyModel
     tokenizer: TextTokenizer | None  # None where no text has a part in the training
     streams: dict[str, Stream]
     collators: dict[str, Collator]

@@ -17,9 +17,9 @@ from sprachbund.data.streams import CutStream
 from sprachbund.data.units import require_units
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import SAMPLING_RATE
-from sprachbund.tokens.units import UnitModel
+from sprachbund.tokens.phone_labels import UnitLabels
 from sprachbund.training.assembly.parts import Say
-from sprachbund.training.recipe import MaskingConfig, Recipe, SpeechConfig
+from sprachbund.training.recipe import MaskingConfig, SpeechConfig, SpeechRecipe
 
 
 def read_clips(sources: Sequence[str], config: SpeechConfig, say: Say) -> CutSet:
@@ -36,7 +36,7 @@ def read_clips(sources: Sequence[str], config: SpeechConfig, say: Say) -> CutSet
     return CutSet.from_cuts(kept)
 
 
-def labelled_clips(config: SpeechConfig, units: UnitModel, say: Say) -> CutSet:
+def labelled_clips(config: SpeechConfig, units: UnitLabels, say: Say) -> CutSet:
     """The clips to train on, all of them with units of `units`.
 
     Raises:
@@ -51,7 +51,7 @@ def labelled_clips(config: SpeechConfig, units: UnitModel, say: Say) -> CutSet:
     return cuts
 
 
-def labelled_crops(config: SpeechConfig, units: UnitModel) -> LabelledCrops:
+def labelled_crops(config: SpeechConfig, units: UnitLabels) -> LabelledCrops:
     """How those clips are cropped."""
     return LabelledCrops(
         label_rate=int(units.label_rate),
@@ -67,7 +67,7 @@ def cut_stream(cuts: CutSet, config: SpeechConfig, seed: int, slowest: float = 1
     return CutStream(cuts, batch_seconds, seed, config.buckets, crop_seconds=config.max_seconds)
 
 
-def augmenter_of(recipe: Recipe, cuts: CutSet, say: Say) -> Augmenter | None:
+def augmenter_of(recipe: SpeechRecipe, cuts: CutSet, say: Say) -> Augmenter | None:
     """What distorts the clips, where the recipe wants that."""
     if recipe.augmentation.babble and (unnamed := sum(not names_speaker(cut) for cut in cuts)):
         say(f"{unnamed} clips name no speaker: for babble, each counts as another's than all the rest.")

@@ -19,8 +19,8 @@ from sprachbund.objectives.contrastive import ContrastivePrediction
 from sprachbund.objectives.masked_prediction import MaskedPrediction
 from sprachbund.objectives.teacher_features import FrozenTeacher, TeacherRegression
 from sprachbund.signal.audio import SAMPLING_RATE
+from sprachbund.tokens.phone_labels import PhoneLabels, load_unit_labels
 from sprachbund.tokens.random_projection import RandomProjection
-from sprachbund.tokens.units import UnitModel
 from sprachbund.training.assembly.initial import encoder_of, sized
 from sprachbund.training.assembly.parts import Say
 from sprachbund.training.assembly.speech import labelled_clips, labelled_crops, read_clips, spans
@@ -57,9 +57,11 @@ def learning_of(recipe: EncoderPretrainingRecipe, say: Say) -> Learning:
 
 def _units(recipe: EncoderPretrainingRecipe, say: Say) -> Learning:
     assert isinstance(recipe.targets, UnitTargetsConfig)
-    units = UnitModel.load(recipe.targets.units)
+    units = load_unit_labels(recipe.targets.units)
     model = _model(recipe, num_units=units.num_units + NUM_SPECIALS, unit_rate=float(units.label_rate))
     facts = {"unit_model": units.fingerprint, "unit_feature": units.feature, "num_units": units.num_units}
+    if isinstance(units, PhoneLabels):
+        facts["phones"] = " ".join(units.symbols)
     return Learning(
         MaskedPrediction(model, recipe.objective),
         labelled_clips(recipe.speech, units, say),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sprachbund.data.batches.collate import TextCollator
 from sprachbund.data.batches.text_noise import TextInfilling
+from sprachbund.data.text.encoding import TextEncoding, made_lines
+from sprachbund.data.text.memory import TOKENS, ChainedLines, IdLines
 from sprachbund.errors import DataError
 from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.tokens.text import TextTokenizer
@@ -33,27 +35,29 @@ def text_batch_tokens(recipe: PretrainingRecipe) -> int:
     return max(recipe.text.max_tokens, int(seconds * SAMPLING_RATE * recipe.text.tokens_per_sample))
 
 
-def encode_lines(paths: Sequence[Path], config: TextConfig, tokenizer: TextTokenizer, say: Say) -> list[list[int]]:
-    """Encoded lines; empty and over-long ones are counted and left out."""
-    lines: list[list[int]] = []
-    long = 0
-    for path in paths:
-        for line in _read_lines(path):
-            tokens = tokenizer.encode(line)
-            if len(tokens) + 2 > config.max_tokens:
-                long += 1
-            elif tokens:
-                lines.append(tokens)
-    if long:
-        say(f"{long} lines of text are longer than {config.max_tokens} tokens and are left out.")
-    if not lines:
-        raise DataError("no line of text is left to use", where=", ".join(map(str, paths)))
+def encode_lines(sources: Sequence[Path], config: TextConfig, tokenizer: Path, say: Say, *, jobs: int = 1) -> IdLines:
+    """Encoded lines, in memory or on the disk; empty and over-long ones are counted and left out.
+
+    Args:
+        sources: as `open_text` takes them.
+        config: of the text.
+        tokenizer: its folder.
+        say: told of what is left out.
+        jobs: processes for large sources.
+
+    Raises:
+        DataError: a source or a line of it cannot be read, or nothing is left.
+    """
+    encoding = TextEncoding(tokenizer, config.max_tokens)
+    made = [made_lines(source, encoding, jobs=jobs) for source in sources]
+    for reason in sorted({reason for part in made for reason in part.left_out}):
+        say(f"{sum(part.left_out.get(reason, 0) for part in made)} lines of text are {reason} and are left out.")
+    lines = ChainedLines([part.lines for part in made])
+    if not len(lines):
+        raise DataError("no line of text is left to use", where=", ".join(map(str, sources)))
     return lines
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise DataError("a text file cannot be read", where=path, given=reason, mend="Check the recipe.") from None
+def first_lines(lines: IdLines, most: int) -> list[list[int]]:
+    """The first lines, to validate on."""
+    return [lines.tokens(TOKENS, number).tolist() for number in range(min(most, len(lines)))]
