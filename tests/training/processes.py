@@ -1,6 +1,5 @@
 """Training in real processes: forked from a server that has imported all it takes, they begin within half a second."""
 
-import json
 import multiprocessing
 import os
 import resource
@@ -20,7 +19,13 @@ from sprachbund.training.interruption import Interruption
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["sprachbund.training.run", "sprachbund.cli.finetune", "sprachbund.cli.pretrain", "training.processes"]
+    [
+        "sprachbund.training.run",
+        "sprachbund.cli.finetune",
+        "sprachbund.cli.pretrain",
+        "sprachbund.cli.tokens",
+        "training.processes",
+    ]
 )
 
 
@@ -118,12 +123,6 @@ def farthest(one: Any, other: Any) -> float:
         return max((farthest(*pair) for pair in zip(one, other, strict=True)), default=0.0)
     assert one == other
     return 0.0
-
-
-def figures(folder: Path) -> list[dict[str, Any]]:
-    """The log of a run without what depends on the clock."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{name: value for name, value in line.items() if name != "audio_seconds_per_second"} for line in lines]
 
 
 def trained(folder: Path) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from sprachbund.training.sharding import ShardedStrategy
 from training.processes import (
     codes_of,
     farthest,
-    figures,
     run,
     run_together,
     start_together,
@@ -37,6 +36,7 @@ from training.processes import (
     trained,
     write_recipe,
 )
+from training.runs import figures
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SLURM = {"SLURM_STEP_NUM_TASKS": "6", "SLURM_STEP_NUM_NODES": "2", "SLURM_PROCID": "4"}

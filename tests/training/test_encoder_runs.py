@@ -1,27 +1,20 @@
 """Real runs of encoder pre-training with every kind of target, from recipe to model folder."""
 
-import io
-import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 import tiny
-from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import from_mapping, merge
-from sprachbund.data.mixture import Step
 from sprachbund.errors import RecipeError
 from sprachbund.models.features import EncoderFeatures, load_encoder
 from sprachbund.models.hubert.model import Hubert
-from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import EncoderPretrainingRecipe
-from sprachbund.training.run import train
+from training.runs import die_at, figures, trained
 
 HEAD = {"model": {"changes": {"contrastive": {"codes_per_group": 8, "code_dim": 8, "dim": 8}}}}
 KINDS: dict[str, tuple[dict[str, Any] | None, dict[str, Any], str]] = {
@@ -38,27 +31,6 @@ def recipe_of(kind: str, folder: Path, **run: Any) -> EncoderPretrainingRecipe:
         targets = {**(targets or {}), "model": str(tiny.write_hubert_folder(folder / "teacher", 8))}
     plain = merge(tiny.encoder_recipe(folder, targets, **run), changes)
     return from_mapping(EncoderPretrainingRecipe, plain, "test")
-
-
-def trained(recipe: EncoderPretrainingRecipe, folder: Path, *, resume: bool = False) -> StoredModel:
-    return load_model(train(recipe, folder, resume=resume, console=Console(file=io.StringIO())))
-
-
-def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The log without what depends on the clock."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{name: value for name, value in line.items() if name != "audio_seconds_per_second"} for line in lines]
-
-
-def die_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual: Callable[[TrainingModule, Step, int], None] = TrainingModule.training_step
-
-    def training_step(self: TrainingModule, batch: Step, batch_idx: int) -> None:
-        if batch.number == step:
-            raise InterruptedError
-        usual(self, batch, batch_idx)
-
-    monkeypatch.setattr(TrainingModule, "training_step", training_step)
 
 
 SLOW = pytest.mark.slow
@@ -78,8 +50,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     resumed = trained(recipe, tmp_path / "killed", resume=True)
     assert whole.weights.keys() == resumed.weights.keys()
     assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
-    lines = metrics(tmp_path / "whole")
-    assert metrics(tmp_path / "killed") == lines
+    lines = figures(tmp_path / "whole")
+    assert figures(tmp_path / "killed") == lines
     assert [(line["step"], line["split"]) for line in lines] == [
         (1, "train"), (2, "train"), (2, "valid"), (3, "train"), (4, "train"), (4, "valid"),
     ]  # fmt: skip
@@ -123,7 +95,7 @@ def test_units_of_a_few_clips_are_learned_by_heart(tmp_path: Path) -> None:
     plain = tiny.encoder_recipe(tmp_path, steps=200, log_every=20, validate_every=200, checkpoint_every=200)
     recipe = from_mapping(EncoderPretrainingRecipe, merge(plain, changes), "test")
     trained(recipe, tmp_path / "run")
-    last = [line for line in metrics(tmp_path / "run") if line["split"] == "train"][-1]
+    last = [line for line in figures(tmp_path / "run") if line["split"] == "train"][-1]
     assert last["unmasked_accuracy"] > 0.9
     assert last["masked_accuracy"] > 0.5
 

@@ -15,7 +15,8 @@ import torch
 import tiny
 from sprachbund.checkpoints.store import load_model
 from sprachbund.training.checkpointing import list_checkpoints, newest_sound_checkpoint
-from training.processes import farthest, figures, run, start, trained, write_recipe
+from training.processes import farthest, run, start, trained, write_recipe
+from training.runs import figures
 
 STEPS = 8
 

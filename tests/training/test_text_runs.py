@@ -1,31 +1,24 @@
 """Real runs of models that read text, from recipe to model folder: killed and resumed, alone and in company."""
 
-import io
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 import paired_speech
-from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import from_mapping
-from sprachbund.data.mixture import Step
 from sprachbund.errors import RecipeError
 from sprachbund.models.table import build_text_model
-from sprachbund.training.module import TrainingModule
-from sprachbund.training.run import train
 from sprachbund.training.text_recipes import (
     PronunciationRecipe,
     TextModelRecipe,
     TextToUnitRecipe,
     UnitGenerationRecipe,
 )
-from training.processes import farthest, figures, run, run_together, write_recipe
+from training.processes import farthest, run, run_together, write_recipe
 from training.processes import trained as trained_weights
+from training.runs import die_at, figures, trained
 
 TASKS = ("text_to_unit", "unit_generation", "pronunciation")
 
@@ -35,27 +28,6 @@ def recipe_of(task: str, folder: Path, **run: Any) -> TextModelRecipe:
         return from_mapping(PronunciationRecipe, paired_speech.pronunciation_recipe(folder, **run), "test")
     kind = TextToUnitRecipe if task == "text_to_unit" else UnitGenerationRecipe
     return from_mapping(kind, paired_speech.paired_recipe(folder, task, **run), "test")
-
-
-def trained(recipe: TextModelRecipe, folder: Path, *, resume: bool = False) -> StoredModel:
-    return load_model(train(recipe, folder, resume=resume, console=Console(file=io.StringIO())))
-
-
-def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The log without what depends on the clock."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{name: value for name, value in line.items() if name != "audio_seconds_per_second"} for line in lines]
-
-
-def die_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual: Callable[[TrainingModule, Step, int], None] = TrainingModule.training_step
-
-    def training_step(self: TrainingModule, batch: Step, batch_idx: int) -> None:
-        if batch.number == step:
-            raise InterruptedError
-        usual(self, batch, batch_idx)
-
-    monkeypatch.setattr(TrainingModule, "training_step", training_step)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -71,13 +43,13 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     resumed = trained(recipe, tmp_path / "killed", resume=True)
     assert whole.weights.keys() == resumed.weights.keys()
     assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
-    assert metrics(tmp_path / "whole") == metrics(tmp_path / "killed")
+    assert figures(tmp_path / "whole") == figures(tmp_path / "killed")
     # What comes out is a model folder of its kind, which has learned and says from what.
     model = build_text_model(whole, "test")
     assert whole.tokenizer is not None and len(whole.tokenizer.vocabulary) == model.config.vocab_size
     assert whole.facts["steps"] == 4
     assert "sprachbund tokens" in whole.card
-    curve = [line["loss"] for line in metrics(tmp_path / "whole") if line["split"] == "train"]
+    curve = [line["loss"] for line in figures(tmp_path / "whole") if line["split"] == "train"]
     assert len(set(curve)) == 4
 
 
@@ -104,7 +76,7 @@ def test_units_of_text_are_learned(tmp_path: Path) -> None:
     )
     plain["optimization"]["schedule"] = {"kind": "tri_stage", "peak": 5e-3, "total_steps": 100}
     trained(from_mapping(TextToUnitRecipe, plain, "test"), tmp_path / "run")
-    losses = [line["loss/units"] for line in metrics(tmp_path / "run") if line["split"] == "train"]
+    losses = [line["loss/units"] for line in figures(tmp_path / "run") if line["split"] == "train"]
     assert losses[-1] < losses[0] - 0.3
 
 

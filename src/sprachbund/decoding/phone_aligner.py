@@ -26,7 +26,7 @@ from sprachbund.tokens.phones import plain_phone, with_places
 from sprachbund.tokens.pronunciation import FingerprintedGuess, Pronouncer, Pronunciation, Source
 
 # Below this score a recording may not say its transcript (docs/phonemes.md tells how it was found).
-DOUBTFUL_SCORE = -1.5
+DOUBTFUL_SCORE = -1.8
 LONGEST_DETAIL = 100  # characters
 
 
