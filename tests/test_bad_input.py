@@ -259,7 +259,7 @@ def test_data_of_recipes(place: Path, kind: str):
         ("units=none", "none"),
         ("units=model", "model"),
         ("text.train=[none.txt]", "a text file cannot be read in none.txt"),
-        ("text.train=[latin.txt]", "a text file cannot be read in latin.txt (given: not UTF-8 text)"),
+        ("text.train=[latin.txt]", "a line is not UTF-8 in latin.txt, line 1"),
         ("text.train=[blank.txt]", "no line of text is left"),
         ("text.max_tokens=2", "no line of text is left"),
         ("text=null speech=null", "nothing is left to train on"),

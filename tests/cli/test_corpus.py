@@ -123,7 +123,7 @@ def test_export_and_formats(tmp_path: Path) -> None:
     assert_refused(again, "holds something already")
     formats = run_command("corpus", "formats").out.splitlines()
     assert [line.split()[:2] for line in formats][::9] == [["import", "folder"], ["import", "huggingface"]]
-    assert [line.split()[1] for line in formats if line.startswith("export")] == ["fairseq", "shar"]
+    assert [line.split()[1] for line in formats if line.startswith("export")] == ["fairseq", "shar", "textgrid", "ctm"]
 
 
 def test_shards_that_are_none_are_refused() -> None:

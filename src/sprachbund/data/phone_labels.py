@@ -9,7 +9,7 @@ import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut, MonoCut
 
-from sprachbund.data.phones import FINGERPRINT, PHONE, is_aligned, symbols_of_labels
+from sprachbund.data.phones import FINGERPRINT, PHONE, is_aligned, items_of, symbols_of_labels
 from sprachbund.data.storage.waveforms import count_samples
 from sprachbund.data.units import fewest_labels, key_of, store_of, store_units, with_units
 from sprachbund.errors import DataError, VocabularyError
@@ -18,7 +18,7 @@ from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.tokens.phone_labels import PhoneLabels
 
 # Seconds at the end of a sound that an aligner may leave out, as no whole window fits there: the last phone takes them.
-END = 0.05
+END = 0.05 + 1e-6
 
 
 class WithoutPhones(StrEnum):
@@ -96,9 +96,10 @@ def _symbols(cut: Cut, labels: PhoneLabels) -> list[str | None]:
     num_samples = count_samples(cut)
     count = max(fewest_labels(num_samples, labels.label_rate), num_samples * labels.rate // SAMPLING_RATE)
     symbols = symbols_of_labels(cut, count, labels.frame_shift)
-    num_bare = next((number for number, symbol in enumerate(reversed(symbols)) if symbol is not None), 0)
-    if 0 < num_bare * labels.frame_shift <= END:
-        symbols[len(symbols) - num_bare :] = [symbols[-num_bare - 1]] * num_bare
+    items = items_of(cut, PHONE)
+    if items and cut.duration - items[-1].end <= END:
+        num_bare = next((number for number, symbol in enumerate(reversed(symbols)) if symbol is not None), len(symbols))
+        symbols[len(symbols) - num_bare :] = [items[-1].symbol] * num_bare
     return symbols
 
 
