@@ -103,5 +103,5 @@ def test_the_model_of_the_package_says_most_held_out_words_as_the_dictionary_doe
     held_out = load_lexicon("cmudict").part("test")[::15]
     errors = pronunciation_errors(load_guess(), held_out)
     assert len(held_out) > 400
-    assert errors.word_error_rate.rate < 0.40
+    assert errors.word_error_rate.rate < 0.35
     assert errors.phone_error_rate.rate < 0.10
