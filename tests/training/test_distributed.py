@@ -45,6 +45,7 @@ WEIGHTS, LOSSES = 2e-5, 2e-4
 # The absolute distance of spectrograms has a gradient that jumps where a difference changes its sign, and rounding
 # decides the side: then single weights go farther, while all together (root mean square) stay near.
 JUMP, TYPICAL = 5e-4, 5e-6
+STEADY, SMOOTH = "model.changes.encoder.layerdrop=0", "objective.speech.spectrogram_weight=0"
 
 
 @pytest.mark.parametrize(
@@ -187,9 +188,8 @@ def test_copies_in_pretraining(pretraining: Runs, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_copies_without_a_gradient_that_jumps(pretraining: Runs, count: int) -> None:
-    smooth = "objective.speech.spectrogram_weight=0"
-    several = pretraining.several(f"smooth-{count}", count, "run.strategy=ddp", smooth)
-    assert_same_curve(several, pretraining.one("smooth", smooth), each=WEIGHTS / 10)
+    several = pretraining.several(f"smooth-{count}", count, "run.strategy=ddp", SMOOTH)
+    assert_same_curve(several, pretraining.one("smooth", SMOOTH), each=WEIGHTS / 10)
 
 
 @pytest.mark.slow
@@ -201,12 +201,16 @@ def test_one_stream_leaves_parts_of_the_model_unused(pretraining: Runs, left_out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["recognition", "pretraining"])
-def test_parts_of_a_model(name: str, request: pytest.FixtureRequest) -> None:
-    runs: Runs = request.getfixturevalue(name)
-    steady = "model.changes.encoder.layerdrop=0"
-    one = runs.one("steady", steady)
-    assert_same_curve(runs.several("fsdp", 2, steady, "run.strategy=fsdp"), one)
+def test_parts_of_a_model(recognition: Runs) -> None:
+    one = recognition.one("steady", STEADY)
+    assert_same_curve(recognition.several("fsdp", 2, STEADY, "run.strategy=fsdp"), one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("changes", "each"), [((STEADY, SMOOTH), WEIGHTS), ((STEADY,), JUMP)])
+def test_parts_of_a_model_in_pretraining(pretraining: Runs, changes: tuple[str, ...], each: float) -> None:
+    one = pretraining.one(f"steady-{len(changes)}", *changes)
+    assert_same_curve(pretraining.several(f"fsdp-{len(changes)}", 2, *changes, "run.strategy=fsdp"), one, each)
 
 
 @pytest.mark.slow
@@ -221,7 +225,7 @@ def test_parts_of_a_model_drop_no_layers(recognition: Runs) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_several_processes_resume_exactly(pretraining: Runs, strategy: str) -> None:
-    changes = ("model.changes.encoder.layerdrop=0", f"run.strategy={strategy}", "run.loader_workers=2")
+    changes = (STEADY, f"run.strategy={strategy}", "run.loader_workers=2")
     whole = pretraining.several(f"whole-{strategy}", 2, *changes)
     name = f"halves-{strategy}"
     pretraining.several(name, 2, *changes, "run.steps=3")
@@ -233,8 +237,7 @@ def test_several_processes_resume_exactly(pretraining: Runs, strategy: str) -> N
 @pytest.mark.slow
 def test_a_checkpoint_serves_any_number_of_processes(pretraining: Runs) -> None:
     """Begun by two with parts, gone on by one, then by three with copies, ended by two with parts."""
-    steady = "model.changes.encoder.layerdrop=0"
-    often = (steady, "run.checkpoint_every=1", "run.validate_every=1")
+    often = (STEADY, SMOOTH, "run.checkpoint_every=1", "run.validate_every=1")
     pretraining.several("mixed", 2, *often, "run.steps=2", "run.strategy=fsdp")
     out = pretraining.folder / "mixed"
     log = pretraining.folder / "log"
@@ -247,9 +250,8 @@ def test_a_checkpoint_serves_any_number_of_processes(pretraining: Runs) -> None:
 @pytest.mark.slow
 def test_all_processes_stop_after_the_same_step(pretraining: Runs) -> None:
     """Though only one of them was told to, and all are told a little later, as a launcher may do."""
-    steady = "model.changes.encoder.layerdrop=0"
     out = pretraining.folder / "stopped"
-    rare = (steady, "run.checkpoint_every=1000", "run.steps=30")
+    rare = (STEADY, "run.checkpoint_every=1000", "run.steps=30")
     processes = start_together(pretraining.folder, 2, "pretrain", pretraining.recipe, *rare, "--out", out)
     end = time.monotonic() + 60
     while not (out / "metrics.jsonl").exists():
