@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 
 from sprachbund.checkpoints.store import StoredModel, load_model
@@ -35,3 +36,16 @@ def die_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         usual(self, batch, batch_idx)
 
     monkeypatch.setattr(TrainingModule, "training_step", training_step)
+
+
+def assert_resumed_exactly(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch) -> StoredModel:
+    """A run of four steps, killed in the fourth and gone on with, is the uninterrupted one bit for bit: the model."""
+    whole = trained(recipe, folder / "whole")
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        die_at(3, patch)
+        trained(recipe, folder / "killed")
+    resumed = trained(recipe, folder / "killed", resume=True)
+    assert whole.weights.keys() == resumed.weights.keys()
+    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
+    assert figures(folder / "killed") == figures(folder / "whole")
+    return whole

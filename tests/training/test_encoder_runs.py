@@ -14,7 +14,7 @@ from sprachbund.errors import RecipeError
 from sprachbund.models.features import EncoderFeatures, load_encoder
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.training.recipe import EncoderPretrainingRecipe
-from training.runs import die_at, figures, trained
+from training.runs import assert_resumed_exactly, die_at, figures, trained
 
 HEAD = {"model": {"changes": {"contrastive": {"codes_per_group": 8, "code_dim": 8, "dim": 8}}}}
 KINDS: dict[str, tuple[dict[str, Any] | None, dict[str, Any], str]] = {
@@ -43,15 +43,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 ) -> None:
     """Bit for bit, with two micro-batches a step; killed in the fourth step, it goes on from the second."""
     recipe = recipe_of(kind, tmp_path, steps=4, accumulate=2, checkpoint_every=2, validate_every=2)
-    whole = trained(recipe, tmp_path / "whole")
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        die_at(3, patch)
-        trained(recipe, tmp_path / "killed")
-    resumed = trained(recipe, tmp_path / "killed", resume=True)
-    assert whole.weights.keys() == resumed.weights.keys()
-    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
+    whole = assert_resumed_exactly(recipe, tmp_path, monkeypatch)
     lines = figures(tmp_path / "whole")
-    assert figures(tmp_path / "killed") == lines
     assert [(line["step"], line["split"]) for line in lines] == [
         (1, "train"), (2, "train"), (2, "valid"), (3, "train"), (4, "train"), (4, "valid"),
     ]  # fmt: skip

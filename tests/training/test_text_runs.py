@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import paired_speech
 from sprachbund.config import from_mapping
@@ -18,7 +17,7 @@ from sprachbund.training.text_recipes import (
 )
 from training.processes import farthest, run, run_together, write_recipe
 from training.processes import trained as trained_weights
-from training.runs import die_at, figures, trained
+from training.runs import assert_resumed_exactly, figures, trained
 
 TASKS = ("text_to_unit", "unit_generation", "pronunciation")
 
@@ -36,14 +35,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 ) -> None:
     """Bit for bit, with two micro-batches a step; killed in the fourth step, it goes on from the second."""
     recipe = recipe_of(task, tmp_path, steps=4, accumulate=2, checkpoint_every=2, validate_every=2)
-    whole = trained(recipe, tmp_path / "whole")
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        die_at(3, patch)
-        trained(recipe, tmp_path / "killed")
-    resumed = trained(recipe, tmp_path / "killed", resume=True)
-    assert whole.weights.keys() == resumed.weights.keys()
-    assert all(torch.equal(whole.weights[name], resumed.weights[name]) for name in whole.weights)
-    assert figures(tmp_path / "whole") == figures(tmp_path / "killed")
+    whole = assert_resumed_exactly(recipe, tmp_path, monkeypatch)
     # What comes out is a model folder of its kind, which has learned and says from what.
     model = build_text_model(whole, "test")
     assert whole.tokenizer is not None and len(whole.tokenizer.vocabulary) == model.config.vocab_size

@@ -5,42 +5,37 @@ from typing import Any
 
 import numpy as np
 
-from sprachbund.data.batches.masking import row_generator
-from sprachbund.data.streams import Pass, cut_into_batches
+from sprachbund.data.streams import LineStream
 from sprachbund.shapes import Array, Int
 
 
-class ExampleStream:
+class ExampleStream(LineStream):
     """Examples batched with others of like size, at most `batch_size` a batch after padding.
 
     Args:
         examples: of a pass.
         sizes: of each example, such as its number of tokens.
         batch_size: a larger example is a batch of its own.
-        seed: decides, with the epoch, the order.
+        seed: decides, with the pass, the order.
         shuffle: keep the order of the examples where False.
     """
-
-    # Examples are sorted by size within pools of this many batches: little padding, and still a shuffled order.
-    POOL_BATCHES = 50
 
     def __init__(
         self, examples: Sequence[Any], sizes: Sequence[int], batch_size: int, *, seed: int = 0, shuffle: bool = True
     ) -> None:
-        self.examples, self.batch_size, self.seed, self.shuffle = examples, batch_size, seed, shuffle
-        self._sizes: Int[Array, " example"] = np.array(sizes, dtype=np.int64)
+        super().__init__(batch_size, seed=seed, shuffle=shuffle)
+        self._examples = examples
+        self._all_sizes: Int[Array, " example"] = np.array(sizes, dtype=np.int64)
 
-    def plans(self, epoch: int) -> Pass:
-        """Batches of one pass; every example stands in exactly one."""
-        order = np.arange(len(self._sizes))
-        if not self.shuffle:
-            return Pass(cut_into_batches(order, self._sizes, self.batch_size), self.examples.__getitem__)
-        generator = row_generator(self.seed, epoch, "", "order of examples")
-        order = generator.permutation(order)
-        pool_size = max(1, self.POOL_BATCHES * self.batch_size * len(order) // max(1, int(self._sizes.sum())))
-        batches = []
-        for start in range(0, len(order), pool_size):
-            pool = order[start : start + pool_size]
-            pool = pool[np.argsort(self._sizes[pool], kind="stable")]
-            batches += cut_into_batches(pool, self._sizes, self.batch_size)
-        return Pass([batches[place] for place in generator.permutation(len(batches))], self.examples.__getitem__)
+    def __len__(self) -> int:
+        return len(self._all_sizes)
+
+    def _total(self) -> int:
+        return int(self._all_sizes.sum())
+
+    def _sizes(self, numbers: Int[Array, " number"]) -> Int[Array, " number"]:
+        sizes: Int[Array, " number"] = self._all_sizes[numbers]
+        return sizes
+
+    def _item(self, number: int) -> Any:
+        return self._examples[number]

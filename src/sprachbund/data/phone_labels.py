@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from lhotse import CutSet
-from lhotse.cut import Cut, MonoCut
+from lhotse.cut import Cut
 
 from sprachbund.data.phones import FINGERPRINT, PHONE, is_aligned, items_of, symbols_of_labels
-from sprachbund.data.storage.waveforms import count_samples
+from sprachbund.data.storage.waveforms import count_samples, require_own_recording
 from sprachbund.data.units import fewest_labels, key_of, store_of, store_units, with_units
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.shapes import Array, Int
@@ -111,9 +111,7 @@ def _ids(cut: Cut, symbols: list[str | None], labels: PhoneLabels) -> Int[Array,
 
 
 def _require_aligner(cut: Cut, labels: PhoneLabels) -> None:
-    if not isinstance(cut, MonoCut):
-        mend = "Save mixed and padded cuts as audio files first, and align those."
-        raise DataError("a cut has no recording of its own", where=f"cut {cut.id}", given=type(cut).__name__, mend=mend)
+    require_own_recording(cut, "phones could travel with")
     for name in _aligners(cut):
         if name != labels.aligner:
             raise VocabularyError(

@@ -21,7 +21,7 @@ from lhotse.utils import fastcopy
 
 from sprachbund.data.frame_reader import FrameReader, MfccFrames, require_same_frames
 from sprachbund.data.progress import watched
-from sprachbund.data.storage.waveforms import read_waveform
+from sprachbund.data.storage.waveforms import read_waveform, require_own_recording
 from sprachbund.data.workers import in_processes
 from sprachbund.errors import DataError, RecipeError, VocabularyError
 from sprachbund.files import write_atomically
@@ -236,13 +236,7 @@ def _stored_labels(cut: Cut, model: UnitModel, store: Path) -> int | None:
 
 
 def _assign_and_store(cut: Cut, model: UnitModel, reader: FrameReader, path: Path) -> int:
-    if not isinstance(cut, MonoCut):
-        raise DataError(
-            "a cut has no recording in one file, which units could travel with",
-            where=f"cut {cut.id}",
-            given=type(cut).__name__,
-            mend="Save mixed and padded cuts as audio files first.",
-        )
+    require_own_recording(cut, "units could travel with")
     waveform = read_waveform(cut)
     units = model.assign(reader(waveform))
     fewest = fewest_labels(len(waveform), model.label_rate)

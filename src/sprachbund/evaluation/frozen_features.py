@@ -20,8 +20,8 @@ from lhotse.cut import Cut
 from lhotse.utils import fastcopy
 
 from sprachbund.data.frame_reader import MfccFrames
-from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.errors import CheckpointError, DataError, RecipeError
+from sprachbund.data.storage.waveforms import read_waveform, require_own_recording
+from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.files import write_atomically
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.features import EncoderFeatures, read_layers
@@ -132,7 +132,7 @@ class FeatureStore:
         stored = {self._stored_frames(path) for path in paths}
         if len(stored) == 1 and (known := stored.pop()) is not None:
             return known
-        _check_cut(cut)
+        require_own_recording(cut, "features could travel with")
         waveform = read_waveform(cut)
         arrays = self.features.read(waveform)
         for name, path, array in zip(self.features.names, paths, arrays, strict=True):
@@ -178,16 +178,6 @@ class FeatureStore:
         kinds = (np.float32,) if self.is_single else (np.float16, np.float32)
         is_usable = stored.ndim == 2 and stored.shape[1] == self.features.num_channels and stored.dtype in kinds
         return len(stored) if is_usable else None
-
-
-def _check_cut(cut: Cut) -> None:
-    if not isinstance(cut, MonoCut) or cut.recording is None:
-        raise DataError(
-            "a cut has no recording in one file, which features could travel with",
-            where=f"cut {cut.id}",
-            given=type(cut).__name__,
-            mend="Save mixed and padded cuts as audio files first.",
-        )
 
 
 def _key(cut: Cut) -> str:

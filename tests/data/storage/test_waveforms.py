@@ -12,7 +12,14 @@ from lhotse.cut import Cut
 
 import tiny
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
-from sprachbund.data.storage.waveforms import count_samples, read_part, read_source, read_waveform, refuse_changed_speed
+from sprachbund.data.storage.waveforms import (
+    count_samples,
+    read_part,
+    read_source,
+    read_waveform,
+    refuse_changed_speed,
+    require_own_recording,
+)
 from sprachbund.errors import AudioError, DataError
 from sprachbund.shapes import Array
 from sprachbund.signal.audio import read_audio, resample, write_audio
@@ -162,6 +169,14 @@ def test_commands_and_addresses_are_refused(cuts: list[Cut], tmp_path: Path, kin
     with pytest.raises(DataError, match="impulse response from a " + kind):
         read_waveform(cuts[0].reverb_rir(recording))
     assert not trace.exists()
+
+
+def test_a_cut_of_several_recordings_or_of_none_is_refused(cuts: list[Cut]) -> None:
+    require_own_recording(cuts[0], "units could travel with")
+    require_own_recording(cuts[0].truncate(duration=0.1), "units could travel with")
+    for cut in (cuts[0].pad(duration=9.0), cuts[0].mix(cuts[1]), MonoCut("x", 0.0, 1.0, 0)):
+        with pytest.raises(DataError, match=r"in one file, which units could travel with in cut .*Save mixed"):
+            require_own_recording(cut, "units could travel with")
 
 
 def test_what_cannot_be_read_is_told(cuts: list[Cut]) -> None:

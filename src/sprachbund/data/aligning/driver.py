@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from lhotse import CutSet, MonoCut
+from lhotse import CutSet
 from lhotse.cut import Cut
 
 from sprachbund.data.aligning.finished import Findings, FinishedCuts, key_of
 from sprachbund.data.aligning.results import Aligner, Alignments, judged_of, with_findings
 from sprachbund.data.progress import watched
+from sprachbund.data.storage.waveforms import require_own_recording
 from sprachbund.data.units import Shard
-from sprachbund.errors import DataError
 
 WHOLE = "whole"
 
@@ -42,7 +42,8 @@ def align_cuts(
         DataError: a package is missing, or a cut has no recording of its own.
     """
     everything = list(cuts)
-    _require_own_recordings(everything)
+    for cut in everything:
+        require_own_recording(cut, "an alignment could belong to")
     kept = None if store is None else FinishedCuts(store, aligner.fingerprint)
     finished = {} if kept is None else kept.read()
     wanted = everything if shard is None else list(shard.of(cuts))
@@ -79,14 +80,3 @@ def _put_together(
     aligned = [with_findings(cut, findings, fingerprint) for cut, findings in zip(cuts, judged, strict=True)]
     told = (one for cut, findings in zip(cuts, judged, strict=True) for one in judged_of(cut, findings))
     return Alignments(CutSet.from_cuts(aligned), tuple(told))
-
-
-def _require_own_recordings(cuts: Iterable[Cut]) -> None:
-    for cut in cuts:
-        if not isinstance(cut, MonoCut):
-            raise DataError(
-                "a cut has no recording in one file, which an alignment could belong to",
-                where=f"cut {cut.id}",
-                given=type(cut).__name__,
-                mend="Save mixed and padded cuts as audio files first.",
-            )

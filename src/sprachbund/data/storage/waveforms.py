@@ -48,6 +48,25 @@ def read_part(cut: Cut, first: int, num_samples: int) -> Float[Array, " sample"]
     return read_waveform(cut.truncate(offset=first / SAMPLING_RATE, duration=num_samples / SAMPLING_RATE))
 
 
+def require_own_recording(cut: Cut, purpose: str) -> None:
+    """Refuse a cut that is not one recording in one file, or a part of one.
+
+    Args:
+        cut: any.
+        purpose: what the recording is wanted for, such as "units could travel with".
+
+    Raises:
+        DataError: it is mixed or padded, or has no recording.
+    """
+    if not isinstance(cut, MonoCut) or cut.recording is None:
+        raise DataError(
+            f"a cut has no recording in one file, which {purpose}",
+            where=f"cut {cut.id}",
+            given=type(cut).__name__,
+            mend="Save mixed and padded cuts as audio files first.",
+        )
+
+
 def count_samples(cut: Cut) -> int:
     """How many samples a cut has at 16 kHz, as its manifest says."""
     return round(float(cut.duration) * SAMPLING_RATE)
