@@ -11,7 +11,7 @@ phone_graphs.py      graphs of transcripts, and of labels with CTC blanks
 phone_loop.py        the likeliest phones where there is no transcript
 phonotactics.py      which phone follows which, counted on alignments
 phone_model.py       an encoder that tells the phone of every frame
-phone_tasks.py       work with that model, in several processes
+phone_tasks.py       cuts as such models take them: the stretches that are spoken, group by group
 phone_aligner.py     transcripts laid over speech by it
 phone_recognizer.py  phones decoded by it
 pronouncing.py       phones of letters, for words that no lexicon holds

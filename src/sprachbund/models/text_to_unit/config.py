@@ -62,7 +62,7 @@ class TextToUnitConfig:
     def tiny(cls, num_phones: int, num_units: int = 504, **changes: Any) -> "TextToUnitConfig":
         """A model of ours that two processor cores train in minutes, 2 million parameters."""
         stack = ConvolutionalStackConfig(dim=128, ffn_dim=256, kernel=5, num_layers=2)
-        # Positions of size one drown embeddings of the size one over the root of the width.
+        # Positions of size one are many times larger than embeddings of size one over the root of the width.
         changes = {"predictor": PredictorConfig(dim=128), "position_scale": 0.1, **changes}
         return cls._sized(num_phones, num_units, stack, changes)
 
