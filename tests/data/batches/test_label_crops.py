@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lhotse.cut import MonoCut
 from numpy.random import RandomState
@@ -59,6 +59,7 @@ lengths = st.integers(400, 24_000).map(lambda number: number - number % 37 + 400
     crop=lengths,
     seed=st.integers(0, 99),
 )
+@example(rate=200, num_samples=11_111, crop=10_982, seed=1)  # a label more than whole frames have
 def test_a_crop_begins_on_a_label_and_has_one_for_every_frame(
     rate: int, num_samples: int, crop: int, seed: int
 ) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 from lhotse.cut import Cut
 from numpy.random import RandomState
 
-from sprachbund.data.batches.spectrogram_targets import crop_start, crop_units, samples_per_label
+from sprachbund.data.batches.spectrogram_targets import FRAME_RATE, crop_start, crop_units, samples_per_label
 from sprachbund.data.storage.waveforms import count_samples, read_part, refuse_changed_speed
 from sprachbund.data.units import load_units
+from sprachbund.lengths import frames_from_samples
 from sprachbund.shapes import Array, Float, Int
 from sprachbund.tokens.random_projection import RandomProjection
 
@@ -51,6 +52,11 @@ class LabelledCrops:
             generator,
             samples_per_label=samples_per_label(self.label_rate),
         )
+        step, per_frame = samples_per_label(self.label_rate), self.label_rate // FRAME_RATE
+        needed = frames_from_samples(min(self.max_samples, count_samples(cut))) * per_frame
+        # Labels of whole frames end up to a frame before the sound does; a crop may not begin in that rest.
+        beyond = start // step + needed - len(units)
+        start -= step * beyond if 0 < beyond < per_frame else 0
         waveform = read_part(cut, start, self.max_samples)
         return waveform, crop_units(units, start, len(waveform), self.label_rate)
 
