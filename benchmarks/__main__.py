@@ -5,13 +5,16 @@ import datetime
 import json
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from benchmarks.decoding import Work, generate_rows, loop_row
 from benchmarks.loader import loader_row
-from benchmarks.machine import describe, has_bf16, measure_ceilings
+from benchmarks.machine import Ceilings, describe, has_bf16, measure_ceilings
 from benchmarks.peer import SIZES, build_both
 from benchmarks.rows import Row, encoder_rows, training_rows
+from benchmarks.steps import step_rows
 from benchmarks.table import page
 from sprachbund.files import write_atomically
 from sprachbund.nn.precision import Precision
@@ -25,6 +28,10 @@ ENCODER: dict[float, dict[Precision, float]] = {
 }
 TRAINING: dict[Precision, float] = {"float32": 1.2, "bf16": 2.0}
 BATCH = (4, 5.0, 70)  # recordings, seconds and tokens of each
+# Recordings -> how many times faster than the peer in float32 a beam of 5 with 60 tokens must be.
+BEAM: dict[int, dict[Precision, float]] = {1: {"float32": 2.0, "bf16": 3.0}, 16: {"float32": 4.0, "bf16": 4.0}}
+SECONDS, STEPS = 10.0, 60
+LOOP_STEPS = 12  # the loop takes about five seconds a step
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,13 +42,26 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()
     facts = describe()
     ceilings = measure_ceilings(size=options.ceiling_size)
+    if options.only_decoding:
+        results = json.loads(options.results.read_text("utf-8"))
+    else:
+        results = _first_results(options, facts, ceilings)
+    results["decoding"] = _decoding(options, facts, ceilings)
+    _write(options.results, json.dumps(results, indent=1) + "\n")
+    told = page(results, options.results.stem)
+    _write(options.page, told)
+    print(told)
+
+
+def _first_results(options: argparse.Namespace, facts: dict[str, object], ceilings: Ceilings) -> dict[str, Any]:
+    """Everything but decoding."""
     # Before large models lie in this process, whose pages forked workers would share and copy.
     loader = None
     if options.manifest.is_file():
         loader = loader_row(options.manifest, steps=options.loader_steps, overrides=tuple(options.override))
     rows = _model_rows(options)
-    results = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    return {
+        "date": _today(),
         "size": options.size,
         "machine": facts,
         "packages": {name: version(name) for name in ("sprachbund", "transformers")},
@@ -49,15 +69,41 @@ def main(arguments: list[str] | None = None) -> None:
         "rows": [row.to_json(ceilings) for row in rows],
         "loader": None if loader is None else loader.to_json(),
     }
-    _write(options.results, json.dumps(results, indent=1) + "\n")
-    told = page(results, options.results.stem)
-    _write(options.page, told)
-    print(told)
+
+
+def _decoding(options: argparse.Namespace, facts: dict[str, object], ceilings: Ceilings) -> dict[str, Any]:
+    peer, ours = build_both(SIZES[options.size])
+    seconds, steps = SECONDS * options.shorten, max(round(STEPS * options.shorten), 4)
+    generated = []
+    for number, targets in BEAM.items():
+        # One run of the peer on all recordings takes most of a minute.
+        rounds = max(options.rounds // 2 if number == 1 else options.rounds // 6, 1)
+        chosen = {precision: targets[precision] for precision in _precisions()}
+        generated += generate_rows(peer, ours, Work(number, seconds, steps, beam=5), chosen, rounds)
+    del peer
+    loop = loop_row(ours, Work(16, seconds, min(steps, LOOP_STEPS), beam=10), max(options.rounds // 6, 1))
+    frames = max(round(499 * options.shorten), 1)
+    return {
+        "date": _today(),
+        "load_before": facts["load_before"],
+        "read": ceilings.read,
+        "generate": [row.to_json() for row in generated],
+        "loop": [loop.to_json()],
+        "steps": [row.to_json(ceilings) for row in step_rows(ours, _precisions(), steps, frames)],
+    }
+
+
+def _precisions() -> list[Precision]:
+    return ["float32", "bf16"] if has_bf16() else ["float32"]
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def _model_rows(options: argparse.Namespace) -> list[Row]:
     peer, ours = build_both(SIZES[options.size])
-    precisions: list[Precision] = ["float32", "bf16"] if has_bf16() else ["float32"]
+    precisions = _precisions()
     rows: list[Row] = []
     for seconds, targets in ENCODER.items():
         # Long rows take long, and their rounds differ less.
@@ -74,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--size", choices=sorted(SIZES), default="base", help="of the model")
     parser.add_argument("--rounds", type=int, default=12, help="of the quickest row; others take half as many")
+    parser.add_argument("--only-decoding", action="store_true", help="and keep the other rows of the results file")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shorten", type=float, default=1.0, help="factor on the length of all recordings")
     parser.add_argument("--ceiling-size", type=int, default=2048, help="of the matrices that ceilings are measured on")

@@ -22,6 +22,8 @@ class Ceilings:
     """The same in bfloat16; None where the processor has no instructions for it."""
     copy: float
     """Bytes a second, read and written."""
+    read: float
+    """Bytes a second, of a matrix multiplied with a vector: what a decoder step does."""
 
 
 def measure_ceilings(size: int = 2048, repeats: int = 8) -> Ceilings:
@@ -32,7 +34,10 @@ def measure_ceilings(size: int = 2048, repeats: int = 8) -> Ceilings:
     source = torch.zeros(size * size * 16)
     target = torch.empty_like(source)
     seconds = _best(lambda: target.copy_(source), repeats)
-    return Ceilings(best[torch.float32], best.get(torch.bfloat16), 2 * source.nbytes / seconds)
+    matrix, vector = source.view(-1, size), torch.zeros(size)
+    with torch.inference_mode():
+        read = source.nbytes / min(_best(lambda: matrix @ vector, repeats), _best(source.sum, repeats))
+    return Ceilings(best[torch.float32], best.get(torch.bfloat16), 2 * source.nbytes / seconds, read)
 
 
 def has_bf16() -> bool:

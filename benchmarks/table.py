@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.decoding_table import decoding_section
+from benchmarks.markdown import ratio_cell, table, verdict
+
 _HEAD = """# Benchmarks
 
 <!-- run: no (five minutes on an idle machine; a test runs it on a tiny model) -->
@@ -45,7 +48,7 @@ def page(results: Mapping[str, Any], name: str) -> str:
         ceilings=_ceilings(results["ceilings"]),
         size=results["size"],
     )
-    return head + _rows(results["rows"]) + _loader(results["loader"])
+    return head + _rows(results["rows"]) + _loader(results["loader"]) + decoding_section(results.get("decoding"))
 
 
 def _ceilings(ceilings: Mapping[str, Any]) -> str:
@@ -67,13 +70,13 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
             row["precision"],
             _time(row["ours"]),
             *(_time(row["peer"][kind]) for kind in kinds),
-            *(_ratio(row["ratios"][kind]) for kind in kinds),
-            f"{row['target']:.1f}x, {_verdict(row['ratios']['float32']['of_medians'] >= row['target'])}",
+            *(ratio_cell(row["ratios"][kind]) for kind in kinds),
+            f"{row['target']:.1f}x, {verdict(row['ratios']['float32']['of_medians'] >= row['target'])}",
             f"{row['difference']:.1e}",
         ]
         for row in rows
     ]
-    return _table(columns, lines)
+    return table(columns, lines)
 
 
 def _loader(row: Mapping[str, Any] | None) -> str:
@@ -88,29 +91,16 @@ def _loader(row: Mapping[str, Any] | None) -> str:
         f"{1e3 * row['cached']['median']:.0f}",
         f"{row['waiting']:.1%}",
         f"{row['slower']:.1%}",
-        f"waiting under {row['target']:.0%}, {_verdict(row['waiting'] < row['target'])}",
+        f"waiting under {row['target']:.0%}, {verdict(row['waiting'] < row['target'])}",
     ]
     told = (
         "Waiting: share of all time that steps wait for their data. Slower: how much longer all steps take than with "
         "batches from memory, which adds what the workers take from the arithmetic where they share its cores.\n\n"
     )
-    return head + told + _table(columns, [line])
-
-
-def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [columns, ["---"] * len(columns), *lines]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return head + told + table(columns, [line])
 
 
 def _time(one: Mapping[str, Any]) -> str:
     share = one["share_of_ceiling"]
     told = "" if share is None else f" ({share:.0%})"
     return f"{1e3 * one['median']:.0f}{told}"
-
-
-def _ratio(ratio: Mapping[str, float]) -> str:
-    return f"{ratio['of_medians']:.2f}x ({ratio['lowest']:.2f} to {ratio['highest']:.2f})"
-
-
-def _verdict(holds: bool) -> str:
-    return "reached" if holds else "missed"

@@ -38,9 +38,11 @@ class Ratio:
         return cls(slower.median / faster.median, min(rounds), max(rounds))
 
 
-def interleave(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    """Run every contestant once to warm up, then once a round."""
-    for run in contestants.values():
+def interleave(
+    contestants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True
+) -> dict[str, Timing]:
+    """Run every contestant once to warm up, unless that was done before, then once a round."""
+    for run in contestants.values() if warm_up else ():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):

@@ -19,6 +19,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import recognizers
 import tiny
 from commands import Outcome, assert_refused, fingerprints, run_command
 from sprachbund.config import dump_yaml, to_mapping
@@ -35,6 +36,10 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.write_model_folder(folder / "model")
     (folder / "clips").mkdir()
     write_audio(folder / "clips" / "clip.wav", tiny.tone(8000))
+    recognizers.write_language_model(folder / "lm")
+    recognizers.write_language_model(folder / "foreign-lm", letters="uvwxyz")
+    recognizers.write_arpa(folder / "words.arpa")
+    recognizers.write_lexicon(folder / "words.txt")
     recognition = tiny.recognition_recipe(folder / "recognition", steps=1)
     pretraining = tiny.pretraining_recipe(folder / "pretraining", steps=1)
     for name, recipe in (("finetune", recognition), ("pretrain", pretraining)):
@@ -106,6 +111,69 @@ def test_folders_without_recordings(place: Path):
     refused(place, "transcribe model empty", "holds no recording", "empty", "Name the files")
     refused(place, "transcribe model recognition/tokenizer", "holds no recording")
     refused(place, "transcribe model clips/none", "no such file", "clips/none")
+
+
+BAD_DECODING = {
+    "unknown decoder": ("--decoder best", "no such decoder"),
+    "a language model for the best path": ("--lm lm", "decoder ctc has no use for language_models"),
+    "a beam for the best path": ("--beam 4", "decoder ctc has no use for beam"),
+    "CTC weight for prefixes": ("--decoder ctc-beam --ctc-weight 0.5", "no use for ctc_weight"),
+    "missing language model": ("--decoder joint --lm none", "there is no language model in none"),
+    "a recogniser as language model": ("--decoder joint --lm model", "this is no language model in model"),
+    "a recording as language model": ("--decoder joint --lm clips/clip.wav", "clips/clip.wav"),
+    "other letters": ("--decoder joint --lm foreign-lm", "a language model of another vocabulary"),
+    "words of other letters": ("--decoder ctc-beam --lm russian.arpa", "."),
+    "damaged n-gram model": ("--decoder ctc-beam --lm short.arpa", "short.arpa"),
+    "a neural model for prefixes": ("--decoder ctc-beam --lm lm", "neural language model"),
+    "weights without models": ("--decoder joint --lm-weight 0.3", "one weight a language model"),
+    "missing lexicon": ("--decoder joint --lexicon none.txt", "lexicon cannot be read in none.txt"),
+    "empty lexicon": ("--decoder joint --lexicon empty.txt", "lexicon holds no word"),
+    "missing settings": ("--settings none.json", "settings cannot be read in none.json"),
+    "broken settings": ("--settings broken.json", "no JSON in broken.json"),
+    "settings with a typing error": ("--settings typing.json", "'bean' is not known in typing.json"),
+    "no such number": ("--decoder joint --length-bonus nan", "length_bonus makes no sense"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_DECODING)
+def test_options_of_decoding(place: Path, kind: str):
+    options, told = BAD_DECODING[kind]
+    russian = recognizers.ARPA.replace("bad", "дом").replace("cab", "кот").replace("deed", "снег")
+    (place / "russian.arpa").write_text(russian.replace(" a\n", " и\n").replace(" a ", " и "), "utf-8")
+    (place / "short.arpa").write_text(recognizers.ARPA[:120])
+    (place / "empty.txt").write_text("\n")
+    (place / "broken.json").write_text("{")
+    (place / "typing.json").write_text('{"settings": {"method": "joint", "bean": 3}}')
+    for verb in ("transcribe model clips", "evaluate model recognition/transcribed/train.jsonl.gz"):
+        refused(place, f"{verb} {options}", told)
+
+
+def test_a_language_model_in_the_place_of_the_recogniser(place: Path):
+    refused(place, "transcribe lm clips", "lm", "one of speech is wanted")
+    refused(place, "transcribe words.arpa clips", "words.arpa", "not a model folder")
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        "ctc",
+        "ctc-beam --beam 99 --length-bonus 50",
+        "attention --beam 99",
+        "joint --beam 99 --length-bonus 50 --lm lm --lexicon words.txt",
+    ],
+)
+def test_sounds_without_words_have_a_transcript(place: Path, decoder: str):
+    """Less than a frame, one frame, silence, noise; with beams larger than the vocabulary and a taste for length."""
+    noise = np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)
+    sounds = {"click": noise[:100], "frame": noise[:400], "silence": np.zeros(3000, np.float32), "noise": noise}
+    for name, sound in sounds.items():
+        soundfile.write(place / "clips" / f"{name}.wav", sound, 16_000)
+    (place / "clips" / "clip.wav").unlink()
+    outcome = run_command("transcribe", "model", "clips", "--decoder", *decoder.split(" "), "--timestamps")
+    assert (outcome.code, outcome.err) == (0, "")
+    texts = dict(line.split("\t") for line in outcome.out.splitlines())
+    assert [Path(name).stem for name in texts] == sorted(sounds)
+    assert texts["clips/click.wav"] == ""
 
 
 def other_tokenizer(folder: Path, letters: str) -> None:

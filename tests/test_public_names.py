@@ -16,7 +16,7 @@ HEAVY = ("torch", "lightning", "lhotse", "sklearn", "matplotlib", "scipy", "sent
 
 
 def test_these_names_are_promised():
-    assert sprachbund.__all__ == ["Recognizer", "SprachbundError", "load"]
+    assert sprachbund.__all__ == ["DecodingConfig", "FusedModel", "Recognizer", "SprachbundError", "load"]
 
 
 def test_each_of_them_is_there():

@@ -13,11 +13,13 @@ from typing import Any
 
 # Public names and where they live; imported when first used, because torch takes its time.
 _PUBLIC = {
+    "DecodingConfig": "sprachbund.decoding.recognition.config",
+    "FusedModel": "sprachbund.decoding.recognition.config",
     "load": "sprachbund.serving.load",
-    "Recognizer": "sprachbund.decoding.recognizer",
+    "Recognizer": "sprachbund.decoding.recognition.recognizer",
     "SprachbundError": "sprachbund.errors",
 }
-__all__ = ["Recognizer", "SprachbundError", "load"]
+__all__ = ["DecodingConfig", "FusedModel", "Recognizer", "SprachbundError", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,11 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tiny
 from commands import assert_refused, fingerprints, run_command
 from sprachbund.data.storage.manifest import read_cuts
-from sprachbund.decoding.recognizer import DecodingConfig
+from sprachbund.decoding.recognition.config import DecodingConfig
+from sprachbund.evaluation.decoded import DecodedManifest
 from sprachbund.evaluation.evaluate import load_evaluation
 from sprachbund.serving.load import load
 from sprachbund.serving.manifests import decode_cuts
@@ -72,3 +74,25 @@ def test_a_file_in_the_place_of_the_figures_is_kept(workplace: Path, tmp_path: P
     outcome = run_command("evaluate", workplace / "model", manifest, "--out", tmp_path / "figures")
     assert_refused(outcome, "figures", "Check the path")
     assert (tmp_path / "figures").read_text() == "mine"
+
+
+def test_the_recogniser_of_pocketsphinx_is_evaluated_alike(
+    workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What it hears is tested where it is run."""
+    asked: list[int] = []
+
+    def decode(cuts: list[Any], jobs: int) -> DecodedManifest:
+        asked.append(jobs)
+        texts = tuple(cut.supervisions[0].text for cut in cuts)
+        return DecodedManifest(tuple(cut.id for cut in cuts), texts, texts, None, 2.0, 0.5)
+
+    monkeypatch.setattr("sprachbund.evaluation.off_the_shelf.decode_cuts_with_pocketsphinx", decode)
+    manifest = workplace / "corpus" / "clip.jsonl.gz"
+    outcome = run_command("evaluate", "pocketsphinx", manifest, "--jobs", 2, "--out", tmp_path / "figures")
+    assert (outcome.code, outcome.err, asked) == (0, "", [2])
+    assert "blank frames" not in outcome.out and "decoded 4.0 seconds" in outcome.out
+    result = load_evaluation(tmp_path / "figures")
+    assert (result.blank_rate, result.wer.errors, result.num_clips) == (None, 0, 4)
+    refused = run_command("evaluate", "pocketsphinx", manifest, "--beam", 3)
+    assert_refused(refused, "pocketsphinx takes none of the options")

@@ -10,7 +10,7 @@ from sprachbund.cli.tokens import app
 from sprachbund.data.aligning.driver import align_cuts
 from sprachbund.data.phones import DECODED, PHONE, items_of
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
-from sprachbund.decoding.phone_aligner import PhoneModelAligner
+from sprachbund.decoding.phones.aligner import PhoneModelAligner
 
 
 def run(*arguments):

@@ -10,8 +10,8 @@ from lhotse.audio import AudioSource
 
 from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import to_mapping
-from sprachbund.decoding import phone_aligner, phone_recognizer
-from sprachbund.decoding.phone_model import PhoneModel
+from sprachbund.decoding.phones import aligner, recognizer
+from sprachbund.decoding.phones.model import PhoneModel
 from sprachbund.signal.audio import write_audio
 from sprachbund.tokens.lexicon import Lexicon
 from sprachbund.tokens.phones import phone_symbols, phone_vocabulary
@@ -63,7 +63,7 @@ def use_oracle(monkeypatch, **changes):
     """Let aligner and recogniser hear by an oracle, whatever folder they are given, and know a few words."""
     model = oracle(**changes)
     use_small_lexicon(monkeypatch)
-    for module in (phone_aligner, phone_recognizer):
+    for module in (aligner, recognizer):
         monkeypatch.setattr(module, "load_phone_model", lambda folder: model)
         monkeypatch.setattr(module, "known_phone_model", lambda folder, fingerprint: model)
 
@@ -71,7 +71,7 @@ def use_oracle(monkeypatch, **changes):
 def use_small_lexicon(monkeypatch):
     """Let the aligner know the words of `WAYS` only, for the time that reading all others takes."""
     ways = {word: tuple(tuple(way.split()) for way in found) for word, found in WAYS.items()}
-    monkeypatch.setattr(phone_aligner, "_lexicon", lambda: Lexicon(ways))
+    monkeypatch.setattr(aligner, "_lexicon", lambda: Lexicon(ways))
 
 
 def spoken(pieces):

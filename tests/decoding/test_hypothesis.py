@@ -10,3 +10,11 @@ def test_hypotheses_are_values():
     assert hypothesis == Hypothesis((4, 5), -1.0, -3.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         hypothesis.score = 0.0
+
+
+def test_parts_are_compared_but_not_hashed():
+    plain = Hypothesis((4,), -1.0, -3.0)
+    told = Hypothesis((4,), -1.0, -3.0, parts={"ctc": -3.0})
+    assert plain != told
+    assert hash(plain) == hash(told)
+    assert told.confidences == ()

@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from parity.harness import build_speecht5, case_names, open_case
-from sprachbund.decoding.attention import TextDecoder, decode_attention, decode_attention_n_best
-from sprachbund.decoding.ctc import greedy_ctc
-from sprachbund.decoding.roles import BeamConfig
+from sprachbund.decoding.ctc.greedy import greedy_ctc
+from sprachbund.decoding.search.attention import TextDecoder, decode_attention, decode_attention_n_best
+from sprachbund.decoding.search.ctc_prefix import CtcOutput
+from sprachbund.decoding.search.joint import decode_joint
+from sprachbund.decoding.search.roles import BeamConfig
 from sprachbund.models.speech_encoder import waveform_layers
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
@@ -66,6 +70,40 @@ def test_same_transcript_at_every_batch_size_and_order(model):
             for together, single in zip(found, alone[place], strict=True):
                 assert together.tokens == single.tokens
                 assert together.score == pytest.approx(single.score, rel=1e-4, abs=1e-4)
+
+
+@settings(deadline=None, max_examples=3)
+@given(ctc_weight=st.sampled_from([0.3, 1.0]), length_bonus=st.sampled_from([0.0, 1.0]), data=st.data())
+def test_joint_search_is_the_same_in_every_batch_and_on_two_threads(model, ctc_weight, length_bonus, data):
+    config = BeamConfig(beam=4, num_best=2, max_tokens=7, forbidden=FORBIDDEN, length_bonus=length_bonus)
+    places = [place for place, samples in enumerate(SAMPLES) if samples >= 400]
+    alone = {place: joint(model, [place], config, ctc_weight)[0] for place in places}
+    order = data.draw(st.permutations(places))
+    for batch in (order[:2], order[1:] * 2):
+        for place, found in zip(batch, joint(model, batch, config, ctc_weight), strict=True):
+            assert_same(found, alone[place])
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1 if threads > 1 else 2)
+        for place, found in zip(order, joint(model, order, config, ctc_weight), strict=True):
+            assert_same(found, alone[place])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def joint(model, places, config, ctc_weight):
+    with torch.no_grad():
+        encoded = model.encode_speech(*waveforms_of(places))
+        ctc = CtcOutput(model.ctc_logits(encoded), encoded.lengths, 18)
+    return decode_joint(model, encoded, config, ctc=ctc, ctc_weight=ctc_weight)
+
+
+def assert_same(found, expected):
+    assert [one.score for one in found] == pytest.approx([one.score for one in expected], abs=1e-4)
+    if abs(expected[0].score - expected[1].score) > 1e-4:
+        assert [one.tokens for one in found] == [one.tokens for one in expected]
+        for one, other in zip(found, expected, strict=True):
+            assert one.parts == pytest.approx(other.parts, rel=1e-4, abs=1e-4)
 
 
 def test_beam_of_one_is_greedy_without_a_cache(model):

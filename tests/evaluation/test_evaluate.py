@@ -5,6 +5,7 @@ import pytest
 from sprachbund.errors import DataError
 from sprachbund.evaluation.evaluate import (
     compare_character_errors,
+    compare_word_errors,
     evaluate,
     load_evaluation,
     save_evaluation,
@@ -84,3 +85,12 @@ def test_comparison_pairs_clips_by_id():
     assert (same.low, same.high) == (0.0, 0.0)
     with pytest.raises(DataError, match="same clips"):
         compare_character_errors(good, evaluate([("clip0", "abcdefghij", "")]))
+
+
+def test_words_are_compared_like_characters():
+    good = evaluate((f"clip{number}", "two words", "two words") for number in range(20))
+    bad = evaluate((f"clip{number}", "two words", "two swords") for number in range(20))
+    assert compare_word_errors(bad, good).difference == pytest.approx(0.5)
+    assert compare_character_errors(bad, good).difference == pytest.approx(1 / 9)
+    with pytest.raises(DataError, match="same clips"):
+        compare_word_errors(good, evaluate([("clip0", "two words", "")]))

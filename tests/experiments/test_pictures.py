@@ -2,7 +2,7 @@ import struct
 
 import tiny
 from sprachbund.data.units import attach_units
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.experiments.pictures import draw_attention, draw_units
 
 

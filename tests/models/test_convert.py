@@ -8,6 +8,10 @@ import torch
 import tiny
 from fairseq_files import checkpoint, hubert_arguments, namespace, omegaconf, task_arguments, write
 from models.hubert.test_fairseq_keys import CONFIG, model_of
+from models.language_model.sizes import VOCAB_SIZE
+from models.language_model.sizes import build as build_lm
+from models.language_model.test_keys import ARGUMENTS as LM_ARGUMENTS
+from models.language_model.test_keys import original as original_lm
 from models.text_to_unit.sizes import NUM_PHONES, UNUSED, build, phones
 from sprachbund.checkpoints.store import load_model, save_model
 from sprachbund.errors import CheckpointError
@@ -17,7 +21,7 @@ from sprachbund.models.hubert.fairseq_keys import to_fairseq
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.models.speecht5.keys import key_table
 from sprachbund.models.speecht5.model import SpeechT5
-from sprachbund.models.table import build_model, build_text_model
+from sprachbund.models.table import build_language_model, build_model, build_text_model
 from sprachbund.models.text_to_unit.keys import KEYS
 from sprachbund.models.text_to_unit.model import TextToUnit
 from sprachbund.tokens.symbols import SymbolTokenizer
@@ -167,6 +171,52 @@ def test_a_text_to_unit_that_is_more_or_less_is_refused(tmp_path: Path):
     ):  # fmt: skip
         with pytest.raises(CheckpointError):
             convert(write_text_to_unit(tmp_path / "t2u.pt", **{name: value}), PHONES)
+
+
+LETTERS = SymbolTokenizer(Vocabulary("abcdefghi"))
+
+
+def write_lm(path: Path, more: dict[str, Any] | None = None, **changes: Any) -> Path:
+    marks = {"decoder.version": torch.ones(1)}
+    arguments = {"_name": "transformer_lm", **LM_ARGUMENTS, **changes}
+    return write(path, checkpoint(original_lm() | marks | (more or {}), cfg=omegaconf({"model": arguments})))
+
+
+@pytest.mark.parametrize("place", ["given", "beside"])
+def test_a_language_model_becomes_a_model_folder(place: str, tmp_path: Path):
+    source = write_lm(tmp_path / "lm.pt")
+    if place == "beside":
+        LETTERS.vocabulary.save(tmp_path / "dict.txt")
+    converted = convert(source, LETTERS if place == "given" else None)
+    assert converted.unused == ("decoder.version",)
+    assert converted.guesses == ()
+    save_model(tmp_path / "model", converted.stored)
+    stored = load_model(tmp_path / "model")
+    assert (stored.kind, stored.facts["architecture"]) == ("language_model", "transformer_lm")
+    assert stored.tokenizer is not None and stored.tokenizer.vocabulary == LETTERS.vocabulary
+    model, original = build_language_model(stored, where="here"), build_lm()
+    tokens = torch.arange(2, VOCAB_SIZE)[None]
+    with torch.no_grad():
+        assert torch.equal(model.predict_next(tokens), original.predict_next(tokens))
+
+
+def test_a_language_model_wants_its_dictionary(tmp_path: Path):
+    source = write_lm(tmp_path / "lm.pt")
+    with pytest.raises(CheckpointError, match=r"does not hold its dictionary.*given: none.*dict\.txt beside it"):
+        convert(source)
+    with pytest.raises(CheckpointError, match="given: 6 symbols, wanted 13"):
+        convert(source, SymbolTokenizer(Vocabulary("AB")))
+
+
+def test_a_language_model_that_is_more_or_less_is_refused(tmp_path: Path):
+    for name, value in (
+        ("decoder_layers", 3), ("decoder_layers", "many"), ("adaptive_input", True), ("dropout", [1]),
+        ("decoder_attention_heads", 0), ("decoder_normalize_before", False),
+    ):  # fmt: skip
+        with pytest.raises(CheckpointError):
+            convert(write_lm(tmp_path / "lm.pt", **{name: value}), LETTERS)
+    converted = convert(write_lm(tmp_path / "lm.pt", more={"decoder.extra.weight": torch.ones(1)}), LETTERS)
+    assert converted.unused == ("decoder.version", "decoder.extra.weight")
 
 
 def test_other_models_of_fairseq_are_refused_with_their_name(tmp_path: Path):

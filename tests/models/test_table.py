@@ -12,9 +12,19 @@ from sprachbund.checkpoints.store import StoredModel, load_model
 from sprachbund.config import to_mapping
 from sprachbund.errors import CheckpointError
 from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.language_model.config import TransformerLanguageConfig
+from sprachbund.models.language_model.model import TransformerLanguageModel
 from sprachbund.models.sequence.config import SequenceConfig
 from sprachbund.models.sequence.model import SequenceModel
-from sprachbund.models.table import MODELS, build_any, build_model, build_text_model, check_weights, kind_of
+from sprachbund.models.table import (
+    MODELS,
+    build_any,
+    build_language_model,
+    build_model,
+    build_text_model,
+    check_weights,
+    kind_of,
+)
 from sprachbund.tokens.symbols import SymbolTokenizer
 from sprachbund.tokens.text import CharacterTokenizer
 from sprachbund.tokens.vocabulary import Vocabulary
@@ -63,6 +73,22 @@ def test_models_of_speech_and_of_text_are_told_apart(stored: StoredModel):
         build_text_model(stored, "here")
     with pytest.raises(CheckpointError, match="the vocabulary does not match the weights"):
         build_text_model(replace(text, tokenizer=SymbolTokenizer(Vocabulary(("a",)))), "here")
+
+
+def test_a_language_model_is_neither(stored: StoredModel):
+    vocabulary = Vocabulary("abcde")
+    config = TransformerLanguageConfig.tiny(len(vocabulary))
+    weights = TransformerLanguageModel(config).state_dict()
+    model = StoredModel("language_model", to_mapping(config), weights, SymbolTokenizer(vocabulary))
+    built = build_language_model(model, "here")
+    assert built.head.weight is built.prenet.embedding.weight
+    assert not built.training
+    with pytest.raises(CheckpointError, match=r"one of sources is wanted in here \(given: language_model\)"):
+        build_text_model(model, "here")
+    with pytest.raises(CheckpointError, match=r"one of speech is wanted in here \(given: language_model"):
+        build_model(model, "here")
+    with pytest.raises(CheckpointError, match=r"this is no language model in here \(given: speecht5\)"):
+        build_language_model(stored, "here")
 
 
 def stored_hubert(vocab_size: int | None) -> StoredModel:

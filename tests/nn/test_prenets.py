@@ -94,6 +94,11 @@ def test_text_prenets_add_their_positions():
     torch.testing.assert_close(bare(tokens), embedding(tokens) * 6**0.5)
     normed = TextDecoderPrenet(embedding, **(options | {"has_norm": True}))
     torch.testing.assert_close(normed(tokens).mean(2), torch.zeros(1, 3), rtol=0, atol=1e-5)
+    learned = TextDecoderPrenet(embedding, learned=nn.Embedding(6, 6), **options)
+    assert learned.learned is not None
+    expected = embedding(tokens) + learned.learned.weight[2:5]
+    torch.testing.assert_close(learned(tokens), expected)
+    torch.testing.assert_close(learned(tokens[:, 1:], first=1), expected[:, 1:])
 
 
 def spectrogram_prenet(**changes):

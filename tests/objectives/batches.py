@@ -20,6 +20,7 @@ from sprachbund.data.batches.batch import (
     UnitBatch,
 )
 from sprachbund.data.batches.masked import distractors
+from sprachbund.data.batches.text_lines import TextLinesBatch
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.model import SpeechT5
 
@@ -163,6 +164,9 @@ def _widths(batch: Any) -> dict[str, list[int]]:
     if isinstance(batch, TextBatch):
         inputs, targets = batch.token_lengths.tolist(), batch.target_lengths.tolist()
         return {"tokens": inputs, "codebook_positions": inputs, "decoder_input": targets, "targets": targets}
+    if isinstance(batch, TextLinesBatch):
+        targets = batch.target_lengths.tolist()
+        return {"tokens": targets, "targets": targets}
     if isinstance(batch, SequenceBatch):
         targets = batch.target_lengths.tolist()
         return {"tokens": batch.token_lengths.tolist(), "decoder_input": targets, "targets": targets}

@@ -4,7 +4,7 @@ import pytest
 
 import sprachbund
 import tiny
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.errors import CheckpointError
 from sprachbund.serving.load import load
 from sprachbund.signal.audio import write_audio

@@ -5,7 +5,8 @@ import pytest
 
 import tiny
 from sprachbund.data.storage.manifest import read_cuts
-from sprachbund.decoding.recognizer import DecodingConfig, Recognizer
+from sprachbund.decoding.recognition.config import DecodingConfig
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.errors import AudioError, DataError
 from sprachbund.serving.manifests import decode_cuts
 

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import tiny
+from language_text import language_recipe
 from sprachbund.config import from_mapping
 from sprachbund.training.card import model_card
 from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, RecognitionRecipe
+from sprachbund.training.text_recipes import LanguageModelRecipe
 
 
 def test_the_card_of_a_pretrained_model(tmp_path: Path) -> None:
@@ -33,6 +35,14 @@ def test_the_card_of_a_recogniser(tmp_path: Path) -> None:
     assert f"- speech: {plain['speech']['train'][0]}" in card
     assert "- text:" not in card
     assert "- steps: 6" in card
+
+
+def test_the_card_of_a_language_model(tmp_path: Path) -> None:
+    plain = language_recipe(tmp_path)
+    card = model_card({"steps": 6}, from_mapping(LanguageModelRecipe, plain, "test"))
+    assert card.startswith("# Language model\n")
+    assert "--lm THIS_FOLDER" in card
+    assert f"- text: {plain['text']['train'][0]}" in card
 
 
 def test_a_stream_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import tiny
+from models.language_model.sizes import build as build_lm
 from models.speecht5.sizes import build
 from objectives.batches import transcribed_batch
 from sprachbund.checkpoints.store import load_model
@@ -39,6 +40,16 @@ def test_computing_layers_twice_changes_no_bit():
     kept, recomputed = (loss_and_gradients(objective(checkpoint_activations=twice)) for twice in (False, True))
     assert kept.keys() == recomputed.keys()
     assert all(torch.equal(kept[name], recomputed[name]) for name in kept)
+
+
+def test_layers_of_a_language_model_are_computed_twice_too():
+    kept, twice = build_lm().train(), build_lm().train()
+    prepare(twice, ComputeConfig(checkpoint_activations=True))
+    assert twice.decoder.recomputes
+    for model in (kept, twice):
+        model.predict_next(torch.tensor([[2, 5, 6]])).square().sum().backward()
+    for one, other in zip(kept.parameters(), twice.parameters(), strict=True):
+        assert torch.equal(one.grad, other.grad)
 
 
 def saved_bytes(recognition: Recognition) -> int:

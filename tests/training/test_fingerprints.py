@@ -5,10 +5,11 @@ from typing import Any
 
 import paired_speech
 import tiny
+from language_text import language_recipe
 from sprachbund.config import from_mapping
 from sprachbund.training.fingerprints import data_fingerprints
 from sprachbund.training.recipe import PretrainingRecipe
-from sprachbund.training.text_recipes import PronunciationRecipe, UnitGenerationRecipe
+from sprachbund.training.text_recipes import LanguageModelRecipe, PronunciationRecipe, UnitGenerationRecipe
 
 
 def append(path: Path, text: str) -> None:
@@ -38,6 +39,17 @@ def test_manifests_of_paired_speech_count(tmp_path: Path) -> None:
     after = data_fingerprints(recipe)
     assert after[train] == before[train]
     assert after[valid] != before[valid]
+
+
+def test_the_text_of_a_language_model_counts(tmp_path: Path) -> None:
+    plain = language_recipe(tmp_path)
+    recipe = from_mapping(LanguageModelRecipe, plain, "test")
+    before = data_fingerprints(recipe)
+    train, valid = plain["text"]["train"][0], plain["text"]["valid"][0]
+    assert set(before) == {train, valid}
+    append(Path(valid), "one more\n")
+    after = data_fingerprints(recipe)
+    assert after[train] == before[train] and after[valid] != before[valid]
 
 
 def pretraining(folder: Path, **changes: Any) -> PretrainingRecipe:

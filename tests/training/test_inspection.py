@@ -7,7 +7,7 @@ from lhotse.cut import Cut
 import tiny
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.evaluate import evaluate
 from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.training.inspection import RecognitionInspector

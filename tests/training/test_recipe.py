@@ -7,6 +7,7 @@ import tiny
 from sprachbund.config import dump_yaml, from_mapping, to_mapping
 from sprachbund.errors import RecipeError
 from sprachbund.models.hubert.config import HubertConfig
+from sprachbund.models.language_model.config import TransformerLanguageConfig
 from sprachbund.models.sequence.config import SequenceConfig
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.text_to_unit.config import TextToUnitConfig
@@ -30,6 +31,7 @@ CONFIGS: dict[str, Any] = {
     "text_to_unit": TextToUnitConfig,
     "unit_generation": SequenceConfig,
     "pronunciation": SequenceConfig,
+    "language_modeling": TransformerLanguageConfig,
 }
 SMALLEST = "task: recognition\ninit: some/model\nspeech: {train: [a.jsonl.gz]}\n"
 
@@ -50,7 +52,11 @@ def test_a_shipped_recipe_is_valid(name: str) -> None:
     assert schedule.total_steps == recipe.run.steps
     config = CONFIGS.get(recipe.task, SpeechT5Config if name.startswith("speecht5") else HubertConfig)
     # Symbols, and units or phones where they must be told too.
-    known = to_mapping(getattr(config, recipe.model.size)(*((30,) if config is HubertConfig else (30, 30))))
+    known = to_mapping(
+        getattr(config, recipe.model.size)(
+            *((30,) if config in (HubertConfig, TransformerLanguageConfig) else (30, 30))
+        )
+    )
     assert set(recipe.model.changes) <= set(known)
 
 

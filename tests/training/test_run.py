@@ -18,7 +18,7 @@ from sprachbund.checkpoints.store import load_model
 from sprachbund.config import from_mapping, read_yaml
 from sprachbund.data.mixture import Step
 from sprachbund.data.storage.fingerprint import file_fingerprint
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.errors import AudioError, CheckpointError, DataError, RecipeError
 from sprachbund.models.table import build_model
 from sprachbund.training.checkpointing import checkpoint_path, list_checkpoints

@@ -9,6 +9,7 @@ from torch import distributed, nn
 from torch.distributed.tensor import DTensor
 
 import tiny
+from models.language_model.sizes import build as build_lm
 from objectives.batches import quiet_model, transcribed_batch
 from sprachbund.errors import RecipeError
 from sprachbund.objectives.recognition import Recognition
@@ -100,3 +101,6 @@ def test_models_that_drop_layers_are_refused() -> None:
         object.__setattr__(getattr(dropping, stack), "layerdrop", 0.05)
         with pytest.raises(RecipeError, match=r"layerdrop: 0\.05"):
             check_shardable(tiny.SpeechT5(dropping))
+    check_shardable(build_lm())
+    with pytest.raises(RecipeError, match=r"layerdrop: 0\.05"):
+        check_shardable(build_lm(layerdrop=0.05))

@@ -63,10 +63,10 @@ def aligner_of(model: Path | None, has_places: bool = False, is_decoding: bool =
     if model is None:
         from sprachbund.data.aligning.pocketsphinx_aligner import DOUBTFUL_SCORE as POCKETSPHINX_DOUBTFUL
         from sprachbund.data.aligning.pocketsphinx_aligner import PocketSphinxAligner
-        from sprachbund.decoding.pronouncing import load_guess
+        from sprachbund.decoding.phones.pronouncing import load_guess
 
         return PocketSphinxAligner(load_guess(), has_places, is_decoding), POCKETSPHINX_DOUBTFUL
-    from sprachbund.decoding.phone_aligner import DOUBTFUL_SCORE, PhoneModelAligner
+    from sprachbund.decoding.phones.aligner import DOUBTFUL_SCORE, PhoneModelAligner
     from sprachbund.errors import RecipeError
 
     if is_decoding:

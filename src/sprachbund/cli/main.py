@@ -19,22 +19,24 @@ VERBS = {
     "probe": ("sprachbund.cli.probe", "Tell what a linear probe hears in frozen features."),
     "pretrain": ("sprachbund.cli.pretrain", "Pre-train on speech, or on speech and text."),
     "finetune": ("sprachbund.cli.finetune", "Fine-tune for speech recognition."),
+    "lm": ("sprachbund.cli.language_model", "Language models of text: n-grams and neural ones."),
     "transcribe": ("sprachbund.cli.transcribe", "Transcribe recordings."),
     "evaluate": ("sprachbund.cli.evaluate", "Word and character error rates on a manifest."),
+    "tune-decoding": ("sprachbund.cli.tuning", "Tune the weights of a search on a development set."),
     "info": ("sprachbund.cli.info", "Say what a model folder, run, checkpoint, manifest, line store or recording is."),
     "demo": ("sprachbund.cli.demo", "The whole path on real speech, with a report."),
 }
 USAGE = "usage: sprachbund VERB ...   (sprachbund VERB --help tells more)"
 
 # The verbs that go on where they are told to.
-RESUMING = ("pretrain", "finetune", "tokens train-t2u", "tokens train-g2p")
+RESUMING = ("pretrain", "finetune", "tokens train-t2u", "tokens train-g2p", "lm train")
 INTERRUPTED_CODE = 130  # as shells give it
 
 
 def overview() -> str:
     """What ``sprachbund --help`` says."""
     lines = ["Unified speech, text and lip-video pre-training: SpeechT5 and its family.", "", USAGE, ""]
-    return "\n".join(lines + [f"  {name:<12}{told}" for name, (_, told) in VERBS.items()])
+    return "\n".join(lines + [f"  {name:<14}{told}" for name, (_, told) in VERBS.items()])
 
 
 def main(arguments: list[str] | None = None) -> None:

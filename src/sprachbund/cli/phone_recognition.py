@@ -27,7 +27,7 @@ def recognize_phones(
     from sprachbund.data.aligning.results import Outcome
     from sprachbund.data.phones import PHONE, items_of
     from sprachbund.data.storage.manifest import read_cuts, write_cuts
-    from sprachbund.decoding.phone_recognizer import PhoneRecognizer
+    from sprachbund.decoding.phones.recognizer import PhoneRecognizer
     from sprachbund.errors import DataError
     from sprachbund.tokens.phones import SILENCE, plain_phone
 

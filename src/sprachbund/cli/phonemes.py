@@ -89,7 +89,7 @@ def pronounce(
     g2p: GuesserOption = None,
 ) -> None:
     """Print how words are said, and where that is known from."""
-    from sprachbund.decoding.pronouncing import load_guess
+    from sprachbund.decoding.phones.pronouncing import load_guess
     from sprachbund.tokens.lexicon import load_lexicon
     from sprachbund.tokens.normalize import normalize_text, spell_numbers
     from sprachbund.tokens.pronunciation import Pronouncer
@@ -125,7 +125,7 @@ def _reading(language: str, via: Via, lexicon: str | None, g2p: Path | None, wor
             raise RecipeError("espeak-ng has its own rules", mend="Leave --lexicon and --g2p out, or --via espeak.")
         return EspeakReading(language=language, word_places=word_positions)
     from sprachbund.data.phonemes.reading import LexiconReading
-    from sprachbund.decoding.pronouncing import load_guess
+    from sprachbund.decoding.phones.pronouncing import load_guess
 
     if language != ENGLISH:
         raise RecipeError("the lexicons are English", given=f"--language {language}", mend="Add --via espeak.")

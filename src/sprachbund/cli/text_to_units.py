@@ -23,7 +23,7 @@ def train_g2p(
     model = run_recipe("tokens train-g2p", recipe, overrides, out, resume)
 
     from sprachbund.checkpoints.store import load_model
-    from sprachbund.decoding.pronouncing import load_guess
+    from sprachbund.decoding.phones.pronouncing import load_guess
     from sprachbund.evaluation.pronunciation import pronunciation_errors
     from sprachbund.tokens.lexicon import load_lexicon
 

@@ -1,6 +1,7 @@
 """What decoding returns."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -9,4 +10,7 @@ class Hypothesis:
 
     tokens: tuple[int, ...]  # text tokens only: no start, no end, no blank
     score: float  # what hypotheses of one utterance are ranked by, larger is better
-    log_probability: float  # natural logarithm, not normalised by length, the end of the sentence included
+    log_probability: float  # natural logarithm, weighted, not normalised by length, the end of the sentence included
+    # Unweighted log-probability by scorer name, where several scorers shared the search. Not part of the hash: a dict.
+    parts: Mapping[str, float] = field(default_factory=dict, hash=False)
+    confidences: tuple[float, ...] = ()  # one a token, 0 to 1; empty where none were computed

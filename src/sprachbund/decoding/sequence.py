@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import torch
 
-from sprachbund.decoding.attention import select_rows
 from sprachbund.errors import CheckpointError
 from sprachbund.models.sequence.model import SequenceModel
 from sprachbund.shapes import Float, Int, Tensor
@@ -63,7 +62,7 @@ def generate(
                 places.append(place)
         if len(places) < len(rows):
             kept = torch.tensor(places, dtype=torch.long, device=tokens.device)
-            rows, last, memory = [rows[place] for place in places], last[kept], select_rows(memory, kept)
+            rows, last = [rows[place] for place in places], last[kept]
             cache.reorder(kept)
         last = last[:, None]
     return [Written(*row) for row in zip(written, is_complete, strict=True)]

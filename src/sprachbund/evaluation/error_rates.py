@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sprachbund.errors import DataError
-from sprachbund.shapes import Array, Float, Int
+from sprachbund.shapes import Array, Float, Int, Shaped
 
 NUM_RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -106,9 +106,9 @@ def error_rate(counts: Sequence[ErrorCounts], *, num_resamples: int = NUM_RESAMP
     errors, lengths = _columns(counts)
     # In one order, so that the seed and not the order of the utterances decides what is drawn.
     order = np.lexsort((lengths, errors))
-    rates = _resampled_rates(errors[order, None], lengths[order], num_resamples, seed)[:, 0]
+    rates = resampled_rates(errors[order, None], lengths[order], num_resamples, seed)[:, 0]
     rate = float(_rates(errors.sum(), lengths.sum()))
-    low, high = _interval(rates, rate)
+    low, high = interval(rates, rate)
     return ErrorRate(rate, low, high, int(errors.sum()), int(lengths.sum()))
 
 
@@ -143,11 +143,11 @@ def paired_bootstrap(
     pairs = np.stack([np.asarray(errors_a, dtype=np.int64), np.asarray(errors_b, dtype=np.int64)], axis=1)
     sizes = np.asarray(lengths, dtype=np.int64)
     order = np.lexsort((sizes, pairs[:, 1], pairs[:, 0]))
-    rates = _resampled_rates(pairs[order], sizes[order], num_resamples, seed)
+    rates = resampled_rates(pairs[order], sizes[order], num_resamples, seed)
     differences = rates[:, 0] - rates[:, 1]
     total = _rates(pairs.sum(axis=0), sizes.sum())
     difference = float(total[0] - total[1])
-    low, high = _interval(differences, difference)
+    low, high = interval(differences, difference)
     # One is added to both counts: the data itself is one more resample, and no p is ever 0.
     smaller_side = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     p = min(1.0, 2 * (smaller_side + 1) / (num_resamples + 1))
@@ -201,10 +201,10 @@ def _rates(errors: np.ndarray | np.int64, lengths: np.ndarray | np.int64) -> np.
     return np.asarray(errors / np.maximum(lengths, 1))
 
 
-def _resampled_rates(
-    errors: Int[Array, "utterance system"], lengths: Int[Array, " utterance"], num_resamples: int, seed: int
+def resampled_rates(
+    errors: Shaped[Array, "utterance system"], lengths: Int[Array, " utterance"], num_resamples: int, seed: int
 ) -> Float[Array, "resample system"]:
-    """Error rates of test sets drawn with replacement from the utterances."""
+    """Rates of test sets drawn with replacement from the utterances: errors, or other costs, over lengths."""
     columns = np.concatenate([errors, lengths[:, None]], axis=1).astype(np.float64)
     sums = np.concatenate([drawn @ columns for drawn in _draw(len(lengths), num_resamples, seed)])
     return _rates(sums[:, :-1], sums[:, -1:])
@@ -220,7 +220,7 @@ def _draw(num_utterances: int, num_resamples: int, seed: int) -> Iterator[Float[
         yield generator.multinomial(num_utterances, shares, size=size).astype(np.float64)
 
 
-def _interval(resampled: Float[Array, " resample"], estimate: float) -> tuple[float, float]:
+def interval(resampled: Float[Array, " resample"], estimate: float) -> tuple[float, float]:
     """The middle 95 %, widened to hold the estimate."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])

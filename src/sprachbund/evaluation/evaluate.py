@@ -1,7 +1,7 @@
 """The result of one system on one test set: error rates, the clips behind them, saved to files and read back."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,17 @@ def compare_character_errors(a: EvaluationResult, b: EvaluationResult, *, seed: 
     Raises:
         DataError: the two were not evaluated on the same clips with the same references.
     """
+    return _compare(a, b, lambda clip: clip.characters, seed)
+
+
+def compare_word_errors(a: EvaluationResult, b: EvaluationResult, *, seed: int = 0) -> PairedDifference:
+    """The word error rate of `a` minus that of `b`; see `compare_character_errors`."""
+    return _compare(a, b, lambda clip: clip.words, seed)
+
+
+def _compare(
+    a: EvaluationResult, b: EvaluationResult, counts: Callable[[ClipResult], ErrorCounts], seed: int
+) -> PairedDifference:
     others = {clip.id: clip for clip in b.clips}
     if {clip.id: clip.reference for clip in a.clips} != {clip.id: clip.reference for clip in b.clips}:
         raise DataError(
@@ -97,9 +108,9 @@ def compare_character_errors(a: EvaluationResult, b: EvaluationResult, *, seed: 
             mend="Evaluate both on one test set.",
         )
     return paired_bootstrap(
-        [clip.characters.errors for clip in a.clips],
-        [others[clip.id].characters.errors for clip in a.clips],
-        [clip.characters.length for clip in a.clips],
+        [counts(clip).errors for clip in a.clips],
+        [counts(others[clip.id]).errors for clip in a.clips],
+        [counts(clip).length for clip in a.clips],
         seed=seed,
     )
 

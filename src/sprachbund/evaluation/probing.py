@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sprachbund.decoding.ctc import greedy_ctc
+from sprachbund.decoding.ctc.greedy import greedy_ctc
 from sprachbund.errors import DataError
 from sprachbund.evaluation.error_rates import ErrorCounts, count_word_errors
 from sprachbund.evaluation.probe_data import IGNORED, ProbeClip, ProbeSet, ProbeTask, batches, read_features

@@ -12,7 +12,7 @@ from sprachbund.config import read_yaml
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.demo_report import CorpusShare, DemoFindings, OverfitResult, SystemResult
 from sprachbund.evaluation.error_rates import commonest_line_baseline
 from sprachbund.evaluation.evaluate import load_evaluation

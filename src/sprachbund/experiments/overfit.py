@@ -8,7 +8,7 @@ import torch
 from sprachbund.config import from_mapping, merge, to_mapping
 from sprachbund.data.batches.collate import TranscribedCollator, transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.demo_report import OverfitResult
 from sprachbund.evaluation.error_rates import count_character_errors
 from sprachbund.models.speecht5.config import SpeechT5Config

@@ -7,7 +7,7 @@ import torch
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import require_units
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.plots import plot_attention
 from sprachbund.evaluation.unit_plot import plot_clip
 from sprachbund.models.speecht5.model import SpeechT5

@@ -14,7 +14,8 @@ from sprachbund.data.checking.rules import Rules
 from sprachbund.data.corpora.registry import prepare_corpus
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.data.units import attach_units, fit_units
-from sprachbund.decoding.recognizer import DecodingConfig, Method, Recognizer
+from sprachbund.decoding.recognition.config import DecodingConfig, Method
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.evaluate import FIGURES_FILE, evaluate, save_evaluation
 from sprachbund.experiments.overfit import overfit_one_batch
 from sprachbund.experiments.places import Places
@@ -137,7 +138,8 @@ class Experiment:
         if (folder / FIGURES_FILE).exists():
             return
         cuts = list(read_cuts(self.places.manifest(*TEST_SETS[test_set])))
-        decoded = decode_cuts(recognizer, cuts, DecodingConfig(method=method, beam=self.plan.beam))
+        beam = self.plan.beam if method == "attention" else None
+        decoded = decode_cuts(recognizer, cuts, DecodingConfig(method=method, beam=beam))
         triples = zip(decoded.ids, decoded.references, decoded.hypotheses, strict=True)
         rate = decoded.blank_rate if method == "ctc" else None
         result = evaluate(triples, blank_rate=rate, seconds=decoded.audio_seconds)

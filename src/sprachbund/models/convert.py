@@ -14,10 +14,13 @@ from sprachbund.config import to_mapping
 from sprachbund.errors import CheckpointError
 from sprachbund.models.foreign import read_foreign
 from sprachbund.models.hubert.fairseq_keys import from_fairseq, is_fairseq_hubert
+from sprachbund.models.language_model import keys as language_model
 from sprachbund.models.speecht5.keys import config_from_original, key_table
 from sprachbund.models.table import build_any
 from sprachbund.models.text_to_unit import keys as text_to_unit
+from sprachbund.tokens.symbols import SymbolTokenizer
 from sprachbund.tokens.text import TextTokenizer
+from sprachbund.tokens.vocabulary import Vocabulary
 
 # Named in fairseq's SpeechT5 alone.
 _SPEECHT5_MARK, _TEXT, _UNITS, _SPEAKERS = (
@@ -88,12 +91,14 @@ def _convert_fairseq(path: Path, tokenizer: TextTokenizer | None) -> Converted:
         return _convert_speecht5(checkpoint, tokenizer)
     if text_to_unit.is_text_to_unit(checkpoint):
         return _convert_text_to_unit(checkpoint, tokenizer)
+    if language_model.is_language_model(checkpoint):
+        return _convert_language_model(checkpoint, tokenizer)
     names = list(checkpoint.weights)
     raise CheckpointError(
         "this checkpoint of fairseq holds another kind of model",
         where=path,
         given=f"{checkpoint.architecture or 'unnamed'}, with {', '.join(names[:3])} and {len(names) - 3} more weights",
-        mend="HuBERT, wav2vec 2.0, SpeechT5 and FastText2Unit can be converted.",
+        mend="HuBERT, wav2vec 2.0, SpeechT5, FastText2Unit and language models can be converted.",
     )
 
 
@@ -149,6 +154,25 @@ def _convert_text_to_unit(checkpoint: FairseqCheckpoint, tokenizer: TextTokenize
         () if checkpoint.has_arguments else ("all but the sizes of dictionaries, as in the published small model",)
     )
     return _with_facts(Converted(stored, renamed.unused, guesses), checkpoint)
+
+
+def _convert_language_model(checkpoint: FairseqCheckpoint, tokenizer: TextTokenizer | None) -> Converted:
+    num_symbols, beside = len(checkpoint.weights[language_model.EMBEDDINGS]), checkpoint.path.parent / "dict.txt"
+    if tokenizer is None and beside.is_file():
+        tokenizer = SymbolTokenizer(Vocabulary.from_fairseq(beside))
+    if tokenizer is None or len(tokenizer.vocabulary) != num_symbols:
+        raise CheckpointError(
+            "a language model of fairseq does not hold its dictionary, without which it can do nothing",
+            where=checkpoint.path,
+            given="none" if tokenizer is None else f"{len(tokenizer.vocabulary)} symbols, wanted {num_symbols}",
+            mend="Put dict.txt beside it, or give --dictionary dict.txt, as published with the checkpoint.",
+        )
+    with _described(checkpoint):
+        config = language_model.config_from_original(checkpoint.model, checkpoint.weights)
+    weights, unused = language_model.to_ours(checkpoint.weights, config)
+    stored = StoredModel("language_model", to_mapping(config), weights, tokenizer)
+    guesses = () if checkpoint.has_arguments else ("all but the sizes of dictionaries, as fairseq has them usually",)
+    return _with_facts(Converted(stored, unused, guesses), checkpoint)
 
 
 @contextmanager

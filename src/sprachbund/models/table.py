@@ -10,6 +10,8 @@ from sprachbund.config import from_mapping, nearest
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.language_model.config import TransformerLanguageConfig
+from sprachbund.models.language_model.model import TransformerLanguageModel
 from sprachbund.models.sequence.config import SequenceConfig
 from sprachbund.models.sequence.model import SequenceModel
 from sprachbund.models.speech_encoder import SpeechEncoder
@@ -24,9 +26,10 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "speecht5": (SpeechT5Config, SpeechT5),
     "text_to_unit": (TextToUnitConfig, TextToUnit),
     "sequence": (SequenceConfig, SequenceModel),
+    "language_model": (TransformerLanguageConfig, TransformerLanguageModel),
 }
 TextModel = TextToUnit | SequenceModel
-AnyModel = SpeechEncoder | TextModel
+AnyModel = SpeechEncoder | TextModel | TransformerLanguageModel
 
 
 def build_model(stored: StoredModel, where: str) -> SpeechEncoder:
@@ -53,12 +56,32 @@ def build_text_model(stored: StoredModel, where: str) -> TextModel:
         CheckpointError: it reads speech, or as `build_any`.
     """
     model = build_any(stored, where)
-    if isinstance(model, SpeechEncoder):
+    if not isinstance(model, TextModel):
+        reads = (
+            "speech, and one of text" if isinstance(model, SpeechEncoder) else "what was written, and one of sources"
+        )
         raise CheckpointError(
-            "this model reads speech, and one of text is wanted",
+            f"this model reads {reads} is wanted",
             where=where,
             given=stored.kind,
             mend="Name a model folder of `sprachbund tokens train-t2u` or `sprachbund tokens train-g2p`.",
+        )
+    return model
+
+
+def build_language_model(stored: StoredModel, where: str) -> TransformerLanguageModel:
+    """The language model in a model folder, with its weights.
+
+    Raises:
+        CheckpointError: it is another kind of model, or as `build_any`.
+    """
+    model = build_any(stored, where)
+    if not isinstance(model, TransformerLanguageModel):
+        raise CheckpointError(
+            "this is no language model",
+            where=where,
+            given=stored.kind,
+            mend="Name a model folder of `sprachbund lm train`.",
         )
     return model
 

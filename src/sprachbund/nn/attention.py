@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from sprachbund.nn.gated_bias import GatedBias, biased_attention
 from sprachbund.nn.masking import hidden_keys
 from sprachbund.nn.relative_attention import relative_attention
+from sprachbund.nn.row_groups import RowGroups
 from sprachbund.shapes import Bool, Float, Tensor
 
 
@@ -92,6 +93,32 @@ class MultiheadAttention(nn.Module):
             queries, *memory, relative_table, padding_mask=padding_mask, causal=causal, dropout=dropout
         )
         return Attended(self._join(mixed), None)
+
+    def attend_together(
+        self,
+        states: Float[Tensor, "row position dim"],
+        memory: KeysValues,
+        mask: Bool[Tensor, "utterance 1 query key"] | None,
+        groups: RowGroups,
+        *,
+        need_weights: bool = False,
+    ) -> Attended:
+        """Attend to a memory that the rows of an utterance share.
+
+        Args:
+            states: where queries are made from.
+            memory: one row an utterance.
+            mask: True at keys that a query sees, in the order of `RowGroups.spread`, or one query for all.
+            groups: rows by utterance.
+            need_weights: return the weights as well.
+        """
+        queries, weights = groups.spread(self._split(self.query(states))), None
+        if need_weights:
+            mixed, looked = self._weigh(queries, memory, None if mask is None else ~mask)
+            weights = groups.collect(looked)
+        else:
+            mixed = self._product(queries, memory, mask)
+        return Attended(self._join(groups.collect(mixed)), weights)
 
     def _attend(
         self,

@@ -1,18 +1,20 @@
 """Decoder layers and stacks: causal attention, attention to a memory, and incremental decoding."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
 
-from sprachbund.nn.attention import KeysValues, MultiheadAttention
+from sprachbund.nn.attention import Attended, KeysValues, MultiheadAttention
+from sprachbund.nn.decoder_cache import DecoderCache
 from sprachbund.nn.dropout import dropout
+from sprachbund.nn.packed_linear import packed
 from sprachbund.nn.positions import RelativePositions
 from sprachbund.nn.precision import compute_dtype, sum_precision
 from sprachbund.nn.transformer import FeedForward, StackConfig, is_dropped, run_part
-from sprachbund.shapes import Bool, Float, Int, Tensor
+from sprachbund.shapes import Bool, Float, Tensor
 
 
 class DecoderLayer(nn.Module):
@@ -37,22 +39,57 @@ class DecoderLayer(nn.Module):
         memory_padding: Bool[Tensor, "batch frame"] | None,
         *,
         padding_mask: Bool[Tensor, "batch position"] | None = None,
-        past: KeysValues | None = None,
         need_weights: bool = False,
-    ) -> tuple[Float[Tensor, "batch position dim"], KeysValues, Float[Tensor, "batch head position frame"] | None]:
-        """One layer: states, keys and values of all positions so far, weights of the memory if wanted."""
+    ) -> tuple[Float[Tensor, "batch position dim"], Float[Tensor, "batch head position frame"] | None]:
+        """All positions at once: states, and weights of the memory if wanted."""
+
+        def look_back(inner: Tensor) -> Attended:
+            own = self.attention.project_memory(inner)
+            attended: Attended = self.attention(inner, own, padding_mask=padding_mask, causal=True)
+            return attended
+
+        return self._run(
+            states,
+            look_back,
+            partial(self.memory_attention, memory=memory, padding_mask=memory_padding, need_weights=need_weights),
+        )
+
+    def step(
+        self,
+        states: Float[Tensor, "row position dim"],
+        cache: DecoderCache,
+        index: int,
+        past_mask: Bool[Tensor, "utterance 1 slot_position entry"] | None,
+        *,
+        need_weights: bool = False,
+    ) -> tuple[Float[Tensor, "row position dim"], Float[Tensor, "row head position frame"] | None]:
+        """The positions after those in `cache`, of which this is the layer `index`."""
+        groups = cache.groups
+
+        def look_back(inner: Tensor) -> Attended:
+            past = cache.past.append(index, self.attention.project_memory(inner))
+            return self.attention.attend_together(inner, past, past_mask, groups)
+
+        def look_at_memory(inner: Tensor) -> Attended:
+            memory, mask = cache.memories[index], cache.memory_mask
+            return self.memory_attention.attend_together(inner, memory, mask, groups, need_weights=need_weights)
+
+        return self._run(states, look_back, look_at_memory)
+
+    def _run(
+        self,
+        states: Tensor,
+        look_back: Callable[[Tensor], Attended],
+        look_at_memory: Callable[[Tensor], Attended],
+    ) -> tuple[Tensor, Tensor | None]:
         inner = self.attention_norm(states) if self.norm_first else states
-        own = self.attention.project_memory(inner)
-        if past is not None:
-            own = KeysValues(*(torch.cat(pair, dim=2) for pair in zip(past, own, strict=True)))
-        attended = self.attention(inner, own, padding_mask=padding_mask, causal=True)
-        states = self._add(states, attended.states, self.attention_norm)
+        states = self._add(states, look_back(inner).states, self.attention_norm)
         inner = self.memory_attention_norm(states) if self.norm_first else states
-        looked = self.memory_attention(inner, memory, padding_mask=memory_padding, need_weights=need_weights)
+        looked = look_at_memory(inner)
         states = self._add(states, looked.states, self.memory_attention_norm)
         inner = self.final_norm(states) if self.norm_first else states
         states = self._add(states, self.feed_forward(inner), self.final_norm)
-        return states, own, looked.weights
+        return states, looked.weights
 
     def project_memory(self, memory: Float[Tensor, "batch frame memory"]) -> KeysValues:
         """Keys and values of the memory, which all positions attend to."""
@@ -61,23 +98,6 @@ class DecoderLayer(nn.Module):
     def _add(self, states: Tensor, update: Tensor, norm: nn.LayerNorm) -> Tensor:
         states = states + dropout(update, self.dropout, self.training)
         return states if self.norm_first else norm(states)
-
-
-@dataclass
-class DecoderCache:
-    """What incremental decoding keeps: each layer's keys and values, of the memory (computed once) and of its past."""
-
-    memories: list[KeysValues]
-    memory_padding: Bool[Tensor, "batch frame"] | None
-    pasts: list[KeysValues]
-    length: int = 0
-
-    def reorder(self, rows: Int[Tensor, " row"]) -> None:
-        """Keep the hypotheses `rows` names, in that order; a row may be named several times or not at all."""
-        self.memories = [KeysValues(*(part.index_select(0, rows) for part in memory)) for memory in self.memories]
-        self.pasts = [KeysValues(*(part.index_select(0, rows) for part in past)) for past in self.pasts]
-        if self.memory_padding is not None:
-            self.memory_padding = self.memory_padding.index_select(0, rows)
 
 
 class Decoded(NamedTuple):
@@ -137,31 +157,30 @@ class DecoderStack(nn.Module):
             weights.append(looked)
         return Decoded(self._finish(states), tuple(weights) if need_weights else ())
 
+    @torch.no_grad()
     def start_cache(
         self, memory: Float[Tensor, "batch frame memory"], memory_padding: Bool[Tensor, "batch frame"] | None
     ) -> DecoderCache:
-        """The cache before the first position."""
-        memories = [cast(DecoderLayer, layer).project_memory(memory) for layer in self.layers]
-        empty = [KeysValues(keys[:, :, :0], values[:, :, :0]) for keys, values in memories]
-        return DecoderCache(memories=memories, memory_padding=memory_padding, pasts=empty)
+        """The cache before the first position, for weights and a precision that stay as they are now."""
+        memory = memory.to(compute_dtype(memory))
+        projected = [cast(DecoderLayer, layer).project_memory(memory) for layer in self.layers]
+        # Each head's keys in one piece: they are read in every step.
+        memories = [KeysValues(keys.contiguous(), values.contiguous()) for keys, values in projected]
+        return DecoderCache([packed(layer) for layer in self.layers], memories, memory_padding)
 
+    @torch.no_grad()
     def step(
-        self, states: Float[Tensor, "batch position dim"], cache: DecoderCache, *, need_weights: bool = False
+        self, states: Float[Tensor, "row position dim"], cache: DecoderCache, *, need_weights: bool = False
     ) -> Decoded:
-        """Decode the positions after those in `cache`, and put them there."""
+        """Decode the positions after those in `cache`, and put them there. No gradients."""
         weights = []
         states = sum_precision(states)
-        for index, layer in enumerate(self.layers):
-            states, cache.pasts[index], looked = layer(
-                states,
-                cache.memories[index],
-                cache.memory_padding,
-                past=cache.pasts[index],
-                need_weights=need_weights,
-            )
+        past_mask = cache.past.begin(states.shape[1])
+        for index, layer in enumerate(cache.layers):
+            states, looked = cast(DecoderLayer, layer).step(states, cache, index, past_mask, need_weights=need_weights)
             weights.append(looked)
-        cache.length += states.shape[1]
-        return Decoded(self._finish(states), tuple(weights) if need_weights else ())
+        cache.past.finish()
+        return Decoded(self._finish(states), cast(Any, tuple(weights)) if need_weights else ())
 
     def _finish(self, states: Tensor) -> Tensor:
         return states if self.norm is None else self.norm(states)
@@ -170,5 +189,5 @@ class DecoderStack(nn.Module):
 def _decode(
     layer: DecoderLayer, states: Tensor, memory: Tensor, memory_padding: Tensor | None, **options: Any
 ) -> tuple[Tensor, Any]:
-    states, _, looked = layer(states, layer.project_memory(memory), memory_padding, **options)
-    return states, looked
+    result: tuple[Tensor, Any] = layer(states, layer.project_memory(memory), memory_padding, **options)
+    return result

@@ -188,7 +188,7 @@ class TextEncoderPrenet(nn.Module):
 
 
 class TextDecoderPrenet(nn.Module):
-    """Token embeddings plus blocked sinusoids, then dropout.
+    """Token embeddings plus blocked sinusoids or learned positions, then dropout.
 
     Args:
         embedding: of the tokens, perhaps shared.
@@ -196,13 +196,21 @@ class TextDecoderPrenet(nn.Module):
         is_scaled: multiply embeddings by ``sqrt(dim)``.
         has_positions: add the sinusoids.
         has_norm: normalise the sum.
+        learned: positions to add instead of sinusoids; the first one is in row 2.
     """
 
     def __init__(
-        self, embedding: nn.Embedding, *, dropout: float, is_scaled: bool, has_positions: bool, has_norm: bool
+        self,
+        embedding: nn.Embedding,
+        *,
+        dropout: float,
+        is_scaled: bool,
+        has_positions: bool,
+        has_norm: bool,
+        learned: nn.Embedding | None = None,
     ) -> None:
         super().__init__()
-        self.embedding = embedding
+        self.embedding, self.learned = embedding, learned
         self.norm = nn.LayerNorm(embedding.embedding_dim) if has_norm else None
         self.dropout, self.has_positions = dropout, has_positions
         self.scale = math.sqrt(embedding.embedding_dim) if is_scaled else 1.0
@@ -212,9 +220,11 @@ class TextDecoderPrenet(nn.Module):
         states: Tensor = self.embedding(tokens)
         if self.scale != 1.0:
             states = states * self.scale
-        if self.has_positions:
-            start = FIRST_POSITION + first
-            numbers = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+        start = FIRST_POSITION + first
+        numbers = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+        if self.learned is not None:
+            states = states + self.learned(numbers)
+        elif self.has_positions:
             states = states + blocked_sinusoids(numbers, states.shape[2]).to(states.dtype)
         if self.norm is not None:
             states = self.norm(states)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sprachbund.checkpoints.store import StoredModel, load_model
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.errors import CheckpointError
 from sprachbund.models.table import build_model
 

@@ -2,24 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.decoding.recognizer import DecodingConfig, Recognizer
-
-
-@dataclass(frozen=True)
-class DecodedManifest:
-    """Hypotheses beside their references, in the order of the manifest."""
-
-    ids: tuple[str, ...]
-    references: tuple[str, ...]
-    hypotheses: tuple[str, ...]
-    blank_rate: float  # over all frames
-    audio_seconds: float
-    decoding_seconds: float
+from sprachbund.decoding.recognition.config import DecodingConfig
+from sprachbund.decoding.recognition.recognizer import Recognizer
+from sprachbund.evaluation.decoded import DecodedManifest
 
 
 def decode_cuts(

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sprachbund.training.recipe import PretrainingRecipe, Recipe
-from sprachbund.training.text_recipes import PronunciationRecipe, TextToUnitRecipe, UnitGenerationRecipe
+from sprachbund.training.text_recipes import (
+    LanguageModelRecipe,
+    PronunciationRecipe,
+    TextToUnitRecipe,
+    UnitGenerationRecipe,
+)
 
 _TITLES = {
     "pretraining": "SpeechT5",
@@ -13,6 +18,7 @@ _TITLES = {
     "text_to_unit": "Phones to units",
     "unit_generation": "Phones to reduced units",
     "pronunciation": "Letters to phones",
+    "language_modeling": "Language model",
 }
 _PRETRAINED = "It is pre-trained only: fine-tune it with `sprachbund finetune RECIPE init=THIS_FOLDER`."
 _TEACHER = "Make units of a layer with `sprachbund tokens fit-units --model THIS_FOLDER --layer N`."
@@ -23,6 +29,7 @@ _USES = {
     "recognition": "Transcribe with `sprachbund transcribe THIS_FOLDER FILES...`.",
     "text_to_unit": _UNITS,
     "unit_generation": _UNITS,
+    "language_modeling": "Let it help a recogniser: `sprachbund transcribe MODEL FILES... --lm THIS_FOLDER`.",
     "pronunciation": "Use it for words that a lexicon lacks: `sprachbund tokens phonemes TEXT --g2p THIS_FOLDER`.",
 }
 
@@ -42,6 +49,8 @@ def _data(recipe: Recipe) -> dict[str, Sequence[object]]:
         return {"lexicon": [recipe.words.lexicon]}
     if isinstance(recipe, TextToUnitRecipe | UnitGenerationRecipe):
         return {"speech with phones and units": recipe.paired.train}
+    if isinstance(recipe, LanguageModelRecipe):
+        return {"text": recipe.text.train}
     speech: dict[str, Sequence[object]] = {"speech": recipe.speech.train if recipe.speech else ()}
     text = recipe.text if isinstance(recipe, PretrainingRecipe) else None
     return speech if text is None else {**speech, "text": text.train}

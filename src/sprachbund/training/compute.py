@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from sprachbund.errors import RecipeError
+from sprachbund.nn.causal import CausalStack
 from sprachbund.nn.convolutional_transformer import ConvolutionalStack
 from sprachbund.nn.decoder import DecoderStack
 from sprachbund.nn.precision import Precision
@@ -34,7 +35,7 @@ def prepare(model: nn.Module, config: ComputeConfig) -> None:
     if config.compile:
         _require_compiler()
     for stack in model.modules():
-        if isinstance(stack, EncoderStack | DecoderStack | ConvolutionalStack):
+        if isinstance(stack, EncoderStack | DecoderStack | CausalStack | ConvolutionalStack):
             stack.recomputes = config.checkpoint_activations
             for layer in stack.layers if config.compile else ():
                 layer.compile(dynamic=True)

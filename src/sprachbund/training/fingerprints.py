@@ -10,7 +10,12 @@ from sprachbund.errors import DataError
 from sprachbund.tokens.lexicon import load_lexicon
 from sprachbund.training.recipe import PretrainingRecipe, Recipe, SpeechRecipe
 from sprachbund.training.targets import TeacherConfig
-from sprachbund.training.text_recipes import PronunciationRecipe, TextToUnitRecipe, UnitGenerationRecipe
+from sprachbund.training.text_recipes import (
+    LanguageModelRecipe,
+    PronunciationRecipe,
+    TextToUnitRecipe,
+    UnitGenerationRecipe,
+)
 
 Source = str | Path
 
@@ -21,6 +26,8 @@ def data_fingerprints(recipe: Recipe) -> dict[str, str]:
         return {recipe.words.lexicon: load_lexicon(recipe.words.lexicon).fingerprint}
     if isinstance(recipe, TextToUnitRecipe | UnitGenerationRecipe):
         return _of((*recipe.paired.train, *recipe.paired.valid), speech_fingerprint)
+    if isinstance(recipe, LanguageModelRecipe):
+        return _of((*recipe.text.train, *recipe.text.valid), text_fingerprint)
     text = recipe.text if isinstance(recipe, PretrainingRecipe) else None
     texts = () if text is None else (*text.train, *text.valid)
     return _of(_speech_sources(recipe), speech_fingerprint) | _of(texts, text_fingerprint)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.decoding.recognizer import Recognizer
+from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.tokens.text import TextTokenizer

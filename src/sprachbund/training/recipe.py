@@ -35,6 +35,7 @@ from sprachbund.training.choices import ModelChoice, OptimizationConfig, RunConf
 from sprachbund.training.compute import ComputeConfig
 from sprachbund.training.targets import Targets
 from sprachbund.training.text_recipes import (
+    LanguageModelRecipe,
     PronunciationRecipe,
     TextModelRecipe,
     TextToUnitRecipe,
@@ -174,6 +175,7 @@ _TASKS: dict[str, type[Recipe]] = {
     "text_to_unit": TextToUnitRecipe,
     "unit_generation": UnitGenerationRecipe,
     "pronunciation": PronunciationRecipe,
+    "language_modeling": LanguageModelRecipe,
 }
 VERBS = {
     "pretraining": "pretrain",
@@ -182,6 +184,7 @@ VERBS = {
     "text_to_unit": "tokens train-t2u",
     "unit_generation": "tokens train-t2u",
     "pronunciation": "tokens train-g2p",
+    "language_modeling": "lm train",
 }
 """The command that runs a task."""
 

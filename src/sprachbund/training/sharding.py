@@ -19,6 +19,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from sprachbund.errors import RecipeError
+from sprachbund.nn.causal import CausalLayer, CausalStack
 from sprachbund.nn.decoder import DecoderLayer, DecoderStack
 from sprachbund.nn.transformer import EncoderLayer, EncoderStack
 from sprachbund.shapes import Tensor
@@ -59,7 +60,7 @@ def check_shardable(module: nn.Module) -> None:
     Raises:
         RecipeError: layers are dropped at random.
     """
-    rates = [part.layerdrop for part in module.modules() if isinstance(part, EncoderStack | DecoderStack)]
+    rates = [part.layerdrop for part in module.modules() if isinstance(part, EncoderStack | DecoderStack | CausalStack)]
     if any(rates):
         raise RecipeError(
             "layers of a model in parts cannot be dropped: each micro-batch drops its own",
@@ -72,7 +73,7 @@ def shard(module: nn.Module, device: torch.device) -> None:
     """Spread a module over all processes: each Transformer layer, and the rest."""
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     for layer in list(module.modules()):
-        if isinstance(layer, EncoderLayer | DecoderLayer):
+        if isinstance(layer, EncoderLayer | DecoderLayer | CausalLayer):
             fully_shard(layer, mesh=mesh)
         if isinstance(layer, DecoderLayer):
             register_fsdp_forward_method(layer, "project_memory")

@@ -1,4 +1,4 @@
-"""The typed recipes of models that read text: units of phones, and phones of letters."""
+"""The typed recipes of models that read text: units of phones, phones of letters, and language models."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,4 +88,35 @@ class PronunciationRecipe:
     run: RunConfig = field(default_factory=RunConfig)
 
 
-TextModelRecipe = TextToUnitRecipe | UnitGenerationRecipe | PronunciationRecipe
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelChoice:
+    """A size of the language model, and the fields that differ."""
+
+    size: Literal["tiny", "base", "large"] = "base"
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinesConfig:
+    """Sources of text, taken as written: normalise them as the transcripts are that the model is to help with."""
+
+    train: tuple[Path, ...]
+    valid: tuple[Path, ...] = ()
+    batch_tokens: Size = 16000  # of a micro-batch, padding included
+    max_tokens: Size = 512  # longer lines are left out and counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelRecipe:
+    """A model that tells how likely each token comes next, learned from lines of text."""
+
+    task: Literal["language_modeling"]
+    model: LanguageModelChoice = field(default_factory=LanguageModelChoice)
+    tokenizer: Path  # of the recogniser that the model is to help
+    text: LinesConfig
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+TextModelRecipe = TextToUnitRecipe | UnitGenerationRecipe | PronunciationRecipe | LanguageModelRecipe

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spoken import spoken_us
-from sprachbund.data.aligning.sphinx_decoder import align_words, decode_phones, knows
+from sprachbund.data.aligning.sphinx_decoder import align_words, decode_phones, knows, recognize_words
 
 READINGS = {"zyx": (("S", "AH", "S"), ("AH", "S"))}
 
@@ -51,3 +51,16 @@ def test_decoding_remembers_nothing() -> None:
     decode_phones(spoken_us(0.7))
     align_words(["us"], {}, spoken_us(0.5))
     assert decode_phones(spoken_us(0.3)) == first != ()
+
+
+def test_words_are_of_the_dictionary_and_remember_nothing() -> None:
+    first = recognize_words(spoken_us(0.05))
+    assert first
+    assert all(knows(word) for word in first)
+    recognize_words(spoken_us(0.1)[:4000])
+    assert recognize_words(spoken_us(0.05)) == first
+
+
+@pytest.mark.parametrize("num_samples", [0, 1, 100, 401, 16_000])
+def test_digital_silence_says_no_words(num_samples: int) -> None:
+    assert recognize_words(np.zeros(num_samples, np.float32)) == ()

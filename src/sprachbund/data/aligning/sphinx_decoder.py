@@ -1,4 +1,4 @@
-"""PocketSphinx with the acoustic model of its own package: forced alignment and phone decoding of a stretch of sound.
+"""PocketSphinx with the acoustic model of its own package: a stretch of sound aligned, or decoded to phones or words.
 
 The aligner finds the words first and then the phones inside them.
 """
@@ -101,6 +101,20 @@ def decode_phones(waveform: Float[Array, " sample"]) -> tuple[FoundPhone, ...]:
     )
 
 
+def recognize_words(waveform: Float[Array, " sample"]) -> tuple[str, ...]:
+    """The words of the dictionary that the package's own language model hears in `waveform`; none where there are none.
+
+    Silence, noises and the numbers of pronunciations are left out.
+    """
+    # Of digital silence it would hear words: the logarithm of no energy is unlike any pause it has learned.
+    if not waveform.any():
+        return ()
+    decoder = _dictation()
+    _listen(decoder, _samples(waveform))
+    named = (_plain(part.word) for part in decoder.seg() or ())
+    return tuple(name for name in named if name)
+
+
 def knows(word: str) -> bool:
     """Whether the dictionary of the package has `word`."""
     return _state().decoder.lookup_word(word) is not None and word not in _state().taught
@@ -141,6 +155,11 @@ def _free_decoder() -> Any:
     from pocketsphinx import get_model_path
 
     return _made(lm=None, allphone=get_model_path("en-us/en-us-phone.lm.bin"), bestpath=False, **DECODING)
+
+
+@cache
+def _dictation() -> Any:
+    return _made()
 
 
 def _made(**settings: Any) -> Any:

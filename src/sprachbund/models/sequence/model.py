@@ -8,7 +8,8 @@ from torch import nn
 from sprachbund.lengths import padding_mask_from_lengths
 from sprachbund.models.encoded import Encoded
 from sprachbund.models.sequence.config import SequenceConfig
-from sprachbund.nn.decoder import DecoderCache, DecoderStack
+from sprachbund.nn.decoder import DecoderStack
+from sprachbund.nn.decoder_cache import DecoderCache
 from sprachbund.nn.prenets import TextDecoderPrenet
 from sprachbund.nn.scaled_initialization import initialize_by_width
 from sprachbund.nn.transformer import EncoderStack

@@ -11,7 +11,8 @@ from sprachbund.models.encoded import Encoded
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.outputs import Mixed, Spectrogram
-from sprachbund.nn.decoder import DecoderCache, DecoderStack
+from sprachbund.nn.decoder import Decoded, DecoderStack
+from sprachbund.nn.decoder_cache import DecoderCache
 from sprachbund.nn.initialization import initialize_like_bert
 from sprachbund.nn.positions import ScaledSinusoids
 from sprachbund.nn.postnets import Classified, SpectrogramPostnet, UtteranceClassifier
@@ -160,6 +161,19 @@ class SpeechT5(SpeechEncoder):
             states = states.masked_fill(padding_mask_from_lengths(token_lengths, tokens.shape[1])[:, :, None], 0.0)
         logits: Tensor = self.text_head(states)
         return logits
+
+    def text_attention(
+        self, tokens: Int[Tensor, "batch token"], memory: Encoded
+    ) -> tuple[Float[Tensor, "batch head token frame"], ...]:
+        """Where each layer of the text decoder looks while it reads each of `tokens`: weights that sum to 1.
+
+        Args:
+            tokens: from the start token on.
+            memory: the encoder's states.
+        """
+        states = self.text_decoder_prenet(tokens)
+        decoded: Decoded = self.decoder(states, memory.states, memory.padding_mask, need_weights=True)
+        return decoded.weights
 
     def start_cache(self, memory: Encoded) -> DecoderCache:
         """The cache of an incremental decoding that has not begun."""

@@ -7,12 +7,18 @@ import torch
 
 from sprachbund.training.assembly.encoder import assemble_encoder_pretraining
 from sprachbund.training.assembly.joint import assemble_pretraining
+from sprachbund.training.assembly.language_modeling import assemble_language_modeling
 from sprachbund.training.assembly.parts import Assembly, Say
 from sprachbund.training.assembly.pronunciation import assemble_pronunciation
 from sprachbund.training.assembly.recognition import assemble_recognition
 from sprachbund.training.assembly.text_to_unit import assemble_text_to_unit, assemble_unit_generation
 from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, Recipe, RecognitionRecipe
-from sprachbund.training.text_recipes import PronunciationRecipe, TextToUnitRecipe, UnitGenerationRecipe
+from sprachbund.training.text_recipes import (
+    LanguageModelRecipe,
+    PronunciationRecipe,
+    TextToUnitRecipe,
+    UnitGenerationRecipe,
+)
 
 _ASSEMBLERS: dict[type[Recipe], Callable[[Any, Say], Assembly]] = {
     PretrainingRecipe: assemble_pretraining,
@@ -21,6 +27,7 @@ _ASSEMBLERS: dict[type[Recipe], Callable[[Any, Say], Assembly]] = {
     TextToUnitRecipe: assemble_text_to_unit,
     UnitGenerationRecipe: assemble_unit_generation,
     PronunciationRecipe: assemble_pronunciation,
+    LanguageModelRecipe: assemble_language_modeling,
 }
 
 

@@ -9,20 +9,22 @@ from sprachbund.config import from_mapping, merge, to_mapping
 from sprachbund.errors import CheckpointError
 from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.language_model.config import TransformerLanguageConfig
 from sprachbund.models.sequence.config import SequenceConfig
 from sprachbund.models.speech_encoder import SpeechEncoderConfig
 from sprachbund.models.table import build_model
 from sprachbund.models.text_to_unit.config import TextToUnitConfig
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.training.choices import ModelChoice
-from sprachbund.training.text_recipes import SequenceChoice, TextToUnitChoice
+from sprachbund.training.text_recipes import LanguageModelChoice, SequenceChoice, TextToUnitChoice
 
 HEADS = ("unit_predictor.", "ctc_head.", "contrastive_head.")
 
-Config = TypeVar("Config", bound=SpeechEncoderConfig | SequenceConfig | TextToUnitConfig)
+Config = TypeVar("Config", bound=SpeechEncoderConfig | SequenceConfig | TextToUnitConfig | TransformerLanguageConfig)
+Choice = ModelChoice | SequenceChoice | TextToUnitChoice | LanguageModelChoice
 
 
-def sized(kind: type[Config], choice: ModelChoice | SequenceChoice | TextToUnitChoice, **sizes: Any) -> Config:
+def sized(kind: type[Config], choice: Choice, **sizes: Any) -> Config:
     """The configuration of the chosen size with the recipe's changes.
 
     Args:

@@ -51,11 +51,11 @@ def assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:
     if recipe.text is not None:
         tokens = text_batch_tokens(recipe)
         jobs = max(1, recipe.run.loader_workers)
-        train = encode_lines(recipe.text.train, recipe.text, recipe.tokenizer, say, jobs=jobs)
+        train = encode_lines(recipe.text.train, recipe.text.max_tokens, recipe.tokenizer, say, jobs=jobs)
         streams["text"] = TextStream(train, tokens, seed=seed)
         collators["text"] = text_collator(recipe.text, tokenizer, recipe)
         if recipe.text.valid:
-            valid = encode_lines(recipe.text.valid, recipe.text, recipe.tokenizer, say, jobs=jobs)
+            valid = encode_lines(recipe.text.valid, recipe.text.max_tokens, recipe.tokenizer, say, jobs=jobs)
             plans = TextStream(first_lines(valid, limit), tokens, shuffle=False).plans(0)
             held_out += [{"text": collators["text"](plan, 0)} for plan in plans]
     facts = {"stage": "pretraining", "unit_model": units.fingerprint, "num_units": units.num_units}

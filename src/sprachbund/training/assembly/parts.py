@@ -10,6 +10,7 @@ from sprachbund.data.streams import Stream
 from sprachbund.models.table import AnyModel
 from sprachbund.objectives.contrastive import ContrastivePrediction
 from sprachbund.objectives.joint_pretraining import JointPretraining
+from sprachbund.objectives.language_modeling import LanguageModeling
 from sprachbund.objectives.masked_prediction import MaskedPrediction
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.objectives.sequence import SequenceWriting
@@ -27,6 +28,7 @@ Objective = (
     | Recognition
     | UnitPrediction
     | SequenceWriting
+    | LanguageModeling
 )
 
 

@@ -35,12 +35,12 @@ def text_batch_tokens(recipe: PretrainingRecipe) -> int:
     return max(recipe.text.max_tokens, int(seconds * SAMPLING_RATE * recipe.text.tokens_per_sample))
 
 
-def encode_lines(sources: Sequence[Path], config: TextConfig, tokenizer: Path, say: Say, *, jobs: int = 1) -> IdLines:
+def encode_lines(sources: Sequence[Path], max_tokens: int, tokenizer: Path, say: Say, *, jobs: int = 1) -> IdLines:
     """Encoded lines, in memory or on the disk; empty and over-long ones are counted and left out.
 
     Args:
         sources: as `open_text` takes them.
-        config: of the text.
+        max_tokens: of a line, sentence marks included.
         tokenizer: its folder.
         say: told of what is left out.
         jobs: processes for large sources.
@@ -48,7 +48,7 @@ def encode_lines(sources: Sequence[Path], config: TextConfig, tokenizer: Path, s
     Raises:
         DataError: a source or a line of it cannot be read, or nothing is left.
     """
-    encoding = TextEncoding(tokenizer, config.max_tokens)
+    encoding = TextEncoding(tokenizer, max_tokens)
     made = [made_lines(source, encoding, jobs=jobs) for source in sources]
     for reason in sorted({reason for part in made for reason in part.left_out}):
         say(f"{sum(part.left_out.get(reason, 0) for part in made)} lines of text are {reason} and are left out.")

@@ -1,0 +1,1 @@
+"""N-gram language models: counted, smoothed, kept as tensors, and written as ARPA files."""
