@@ -10,7 +10,7 @@ help:
 	@echo "make demo       about 20 minutes: real speech to transcripts, report in demo/report.html"
 	@echo "make reproduce  an hour or two by estimate, resumable: the same path at the size that pays on two cores"
 	@echo "make test       the fast tests;  make test-slow  the others"
-	@echo "make bench      five minutes on an idle machine: speed against transformers, into docs/benchmarks.md"
+	@echo "make bench      a quarter of an hour on an idle machine: speed against transformers, into docs/benchmarks.md"
 	@echo "make check      format, lint, types, import directions, public names"
 	@echo "make corpora    fetch the packages that corpus tests read"
 
