@@ -80,6 +80,16 @@ def test_a_checkpoint_of_something_else_is_told(tmp_path: Path, cursors: object)
     assert_refused(run_command("info", tmp_path / "a.ckpt"), "not a checkpoint of a run", "a.ckpt")
 
 
+def test_an_n_gram_model(tmp_path: Path):
+    (tmp_path / "said.txt").write_text("the ship\nthe ship left\n")
+    assert run_command("lm", "ngram", tmp_path / "said.txt", "--order", 2, "--out", tmp_path / "lm").code == 0
+    facts = describe(tmp_path / "lm")
+    assert (facts["kind"], facts["level"], facts["lines"], facts["words"]) == ("n-gram model", "words", 2, 5)
+    assert facts["n-grams"] == "6 1-grams, 5 2-grams"
+    assert run_command("lm", "export", tmp_path / "lm", tmp_path / "lm.arpa").code == 0
+    assert describe(tmp_path / "lm.arpa")["n-grams"] == facts["n-grams"]
+
+
 def test_a_line_store(tmp_path: Path):
     store = write_units(tmp_path / "store", [([1, 2], "ab"), ([3], "c")], fingerprint="f" * 64)
     facts = describe(store)

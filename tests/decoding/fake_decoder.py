@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from sprachbund.decoding.search.joint import decode_joint
 from sprachbund.shapes import Float, Int, Tensor
 
 
@@ -90,3 +91,13 @@ class FakeLanguageModel:
 
     def reorder(self, rows):
         self.states = self.states[rows]
+
+
+def decode_attention_n_best(decoder, memory, config):
+    """The search with the text decoder alone."""
+    return decode_joint(decoder, memory, config, ctc=None, ctc_weight=0.0)
+
+
+def decode_attention(decoder, memory, config):
+    """The best of each utterance."""
+    return [hypotheses[0] for hypotheses in decode_attention_n_best(decoder, memory, config)]

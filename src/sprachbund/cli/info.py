@@ -11,8 +11,12 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def info(path: Annotated[Path, typer.Argument(help="A model folder, run, checkpoint, manifest or recording.")]) -> None:
-    """Say what a model folder, run, checkpoint, manifest or recording is."""
+def info(
+    path: Annotated[
+        Path, typer.Argument(help="A model folder, run, checkpoint, manifest, n-gram model, recording ...")
+    ],
+) -> None:
+    """Say what a model folder, run, checkpoint, manifest, line store, n-gram model or recording is."""
     for name, value in describe(path).items():
         typer.echo(f"{name:<14}{value}")
 
@@ -27,6 +31,8 @@ def describe(path: Path) -> dict[str, Any]:
         return _describe_run(path)
     if (path / "store.json").is_file():
         return _describe_store(path)
+    if (path / "ngram.json").is_file() or path.name.endswith((".arpa", ".arpa.gz")):
+        return _describe_ngram(path)
     if path.is_dir():
         return _describe_model(path)
     if path.suffix == ".ckpt":
@@ -94,6 +100,15 @@ def _describe_store(path: Path) -> dict[str, Any]:
 
     store = LineStore(path)
     return {"kind": "line store", "lines": len(store), **describe_fields(store), "fingerprint": store.fingerprint[:16]}
+
+
+def _describe_ngram(path: Path) -> dict[str, Any]:
+    from sprachbund.models.ngram.store import load_ngram
+
+    model = load_ngram(path)
+    counts = ", ".join(f"{count} {order}-grams" for order, count in enumerate(model.counts, start=1))
+    told = {name: fact for name, fact in model.facts.items() if isinstance(fact, int | str)}
+    return {"kind": "n-gram model", "level": model.level or "not said", "n-grams": counts, **told}
 
 
 def _describe_recording(path: Path) -> dict[str, Any]:

@@ -23,7 +23,10 @@ VERBS = {
     "transcribe": ("sprachbund.cli.transcribe", "Transcribe recordings."),
     "evaluate": ("sprachbund.cli.evaluate", "Word and character error rates on a manifest."),
     "tune-decoding": ("sprachbund.cli.tuning", "Tune the weights of a search on a development set."),
-    "info": ("sprachbund.cli.info", "Say what a model folder, run, checkpoint, manifest, line store or recording is."),
+    "info": (
+        "sprachbund.cli.info",
+        "Say what a model folder, run, checkpoint, manifest, line store, n-gram model or recording is.",
+    ),
     "demo": ("sprachbund.cli.demo", "The whole path on real speech, with a report."),
 }
 USAGE = "usage: sprachbund VERB ...   (sprachbund VERB --help tells more)"

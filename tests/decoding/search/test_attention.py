@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decoding.fake_decoder import FakeDecoder, FakeMemory, utterances_of
-from sprachbund.decoding.search.attention import decode_attention, decode_attention_n_best, select_rows
+from decoding.fake_decoder import FakeDecoder, FakeMemory, decode_attention, decode_attention_n_best, utterances_of
+from sprachbund.decoding.search.attention import select_rows
 from sprachbund.decoding.search.roles import BeamConfig
 from sprachbund.errors import CheckpointError
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoding.fake_decoder import FakeDecoder, FakeLanguageModel, FakeMemory, utterances_of
-from sprachbund.decoding.search.attention import decode_attention_n_best
 from sprachbund.decoding.search.ctc_prefix import CtcOutput, CtcPrefixScorer
 from sprachbund.decoding.search.joint import decode_joint
 from sprachbund.decoding.search.roles import BeamConfig, Weighted
@@ -205,13 +204,6 @@ def test_the_rules_of_the_originals_by_name(seed, beam, penalty, candidates):
     (found,) = speaker.decode([0], config)
     assert [one.tokens for one in found] == [tokens for _, tokens in expected]
     assert [one.score for one in found] == pytest.approx([score for score, _ in expected], abs=1e-5)
-
-
-def test_without_ctc_it_is_the_attention_search():
-    speaker = Speaker([5, 2, 4])
-    memory = speaker.memory([0, 1, 2])
-    joint = decode_joint(speaker.decoder, memory, CONFIG, ctc=None, ctc_weight=0.0)
-    assert joint == decode_attention_n_best(speaker.decoder, memory, CONFIG)
 
 
 def test_utterances_without_frames_are_empty_and_the_others_the_same():

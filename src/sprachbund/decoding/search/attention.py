@@ -1,13 +1,8 @@
-"""Transcribing with a model's text decoder: the decoder as a scorer of the beam search, and the search with it."""
+"""The text decoder of a model as a scorer of the beam search."""
 
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-import torch
-
-from sprachbund.decoding.hypothesis import Hypothesis
-from sprachbund.decoding.search.beam import search_beam
-from sprachbund.decoding.search.roles import BeamConfig, Weighted
 from sprachbund.shapes import Float, Int, Tensor
 
 
@@ -71,46 +66,6 @@ class AttentionScorer(Generic[MemoryType, CacheType]):
     def reorder(self, rows: Int[Tensor, " kept"]) -> None:
         """Go on with these rows."""
         self._cache.reorder(rows)
-
-
-def decode_attention_n_best(
-    decoder: TextDecoder[MemoryType, CacheType], memory: MemoryType, config: BeamConfig
-) -> list[list[Hypothesis]]:
-    """The best transcripts of every utterance under the text decoder alone.
-
-    Args:
-        decoder: the model, in evaluation mode.
-        memory: its encoder's output; an utterance of 0 frames gives the empty hypothesis of score 0.
-        config: the choices of the search.
-
-    Returns:
-        For each utterance, in the order of the batch, 1 to `config.num_best` hypotheses, best first.
-
-    Raises:
-        CheckpointError: the decoder gives values that are not numbers.
-    """
-    found = [[Hypothesis((), 0.0, 0.0)] for _ in range(len(memory.lengths))]
-    spoken = memory.lengths.nonzero().flatten()
-    if len(spoken) == 0:
-        return found
-    if len(spoken) < len(memory.lengths):
-        memory = select_rows(memory, spoken)
-    limits = [config.limit(length) for length in memory.lengths.tolist()]
-    with torch.no_grad():
-        scorer = AttentionScorer(decoder, memory)
-        results = search_beam(
-            [Weighted("decoder", scorer, 1.0)], torch.tensor(limits, device=memory.lengths.device), config
-        )
-    for utterance, hypotheses in zip(spoken.tolist(), results, strict=True):
-        found[utterance] = hypotheses
-    return found
-
-
-def decode_attention(
-    decoder: TextDecoder[MemoryType, CacheType], memory: MemoryType, config: BeamConfig
-) -> list[Hypothesis]:
-    """The best transcript of every utterance under the text decoder alone; see `decode_attention_n_best`."""
-    return [hypotheses[0] for hypotheses in decode_attention_n_best(decoder, memory, config)]
 
 
 def select_rows(memory: MemoryType, rows: Int[Tensor, " kept"]) -> MemoryType:
