@@ -17,10 +17,10 @@ float32 beams that are in ours too. bf16 is as above.
 
 """
 _LOOP = """
-Joint search, CTC weight 0.3, from encoder states on, in float32; few tokens, because the loop is slow. The loop takes
-one utterance after the other: our decoder with its cache for all hypotheses of the utterance, CTC prefix scores
-(Watanabe et al. 2017) in NumPy, hypothesis by hypothesis and frame by frame, for all tokens at once. Transcripts are
-the same, or nothing is timed.
+Joint search, CTC weight 0.3, from encoder states on; few tokens, because the loop is slow. The loop takes one utterance
+after the other in float32: our decoder with its cache for all hypotheses of the utterance, CTC prefix scores (Watanabe
+et al. 2017) in NumPy, hypothesis by hypothesis and frame by frame, for all tokens at once. In float32 the transcripts
+are the same, or nothing is timed. *Agreement*: utterances whose best transcript is the loop's.
 
 """
 _STEPS = """

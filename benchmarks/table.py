@@ -8,7 +8,7 @@ from benchmarks.markdown import ratio_cell, table, verdict
 
 _HEAD = """# Benchmarks
 
-<!-- run: no (five minutes on an idle machine; a test runs it on a tiny model) -->
+<!-- run: no (a quarter of an hour on an idle machine; a test runs it on a tiny model) -->
 
 Made by `make bench` from `benchmarks/results/{name}.json`; edit neither by hand.
 
