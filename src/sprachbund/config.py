@@ -25,6 +25,7 @@ T = TypeVar("T")
 # What the numbers of configurations may be; checked where they are read, not where code makes them.
 Size = Annotated[int, Field(ge=1, le=1 << 20)]
 Few = Annotated[int, Field(ge=0, le=1000)]
+Depth = Annotated[int, Field(ge=1, le=1000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from sprachbund.config import Few, NotNegative, Positive, Probability, Size
+from sprachbund.config import Depth, NotNegative, Positive, Probability, Size
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import padding_mask_from_lengths
 from sprachbund.models.encoded import Encoded, EncodedSpeech, LayerStates
@@ -47,7 +47,7 @@ class SpeechEncoderConfig:
     """Frames that a convolutional position spans."""
     position_groups: Size = 16
     """Groups of the convolutional positions."""
-    position_depth: Few = 1
+    position_depth: Depth = 1
     """Convolutions of the positions: one whose weight is normalised, or several whose outputs are."""
     has_speech_sinusoids: bool = False
     """Add sinusoidal positions to speech as well."""
