@@ -7,7 +7,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN, KMeans, MiniBatchKMeans
 
@@ -81,6 +81,7 @@ def test_files_of_old_scikit_learn_are_read(tmp_path: Path, monkeypatch: pytest.
 
 
 @settings(max_examples=25, deadline=None)
+@example(num_units=14, num_channels=8, seed=17)
 @given(num_units=st.integers(1, 20), num_channels=st.integers(1, 9), seed=st.integers(0, 99))
 def test_written_files_load_in_joblib_and_predict_the_same(
     num_units: int, num_channels: int, seed: int, tmp_path_factory: Any
@@ -92,7 +93,12 @@ def test_written_files_load_in_joblib_and_predict_the_same(
     estimator = joblib.load(path)
     frames = generator.standard_normal((50, num_channels)).astype(np.float32)
     assert isinstance(estimator, MiniBatchKMeans)
-    assert np.array_equal(estimator.predict(frames), model.assign(frames))
+    # Ours are the nearest to the last bit; scikit-learn rounds to single precision, which decides ties its own way.
+    distances = ((frames[:, None].astype(np.float64) - model.centroids) ** 2).sum(axis=2)
+    assert np.array_equal(model.assign(frames), distances.argmin(axis=1))
+    nearest = np.partition(distances, range(min(2, num_units)), axis=1)
+    is_clear = np.ones(len(frames), bool) if num_units == 1 else nearest[:, 1] - nearest[:, 0] > 1e-4
+    assert np.array_equal(estimator.predict(frames)[is_clear], model.assign(frames)[is_clear])
     assert read_kmeans_file(path, feature="mfcc", frame_shift=0.01) == model
 
 
