@@ -170,6 +170,17 @@ def merge(base: Plain, changes: Mapping[str, Any]) -> Plain:
     return merged
 
 
+def require_choice(known: Sequence[str], name: str, what: str) -> Any:
+    """The one of `known` that is `name`.
+
+    Raises:
+        RecipeError: it is none of them.
+    """
+    if name not in known:
+        raise RecipeError(f"there is no such {what}", given=name, mend=f"Known are: {', '.join(known)}.")
+    return name
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """A sentence that names the nearest known name, or all of them."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, get_args
 
+from sprachbund.config import require_choice
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.decoding.recognition.config import USES, USUAL, DecodingConfig
@@ -152,11 +153,8 @@ def require_metric(name: str) -> Metric:
     Raises:
         RecipeError: there is none.
     """
-    known: tuple[Metric, ...] = get_args(Metric)
-    for metric in known:
-        if metric == name:
-            return metric
-    raise RecipeError("there is no such metric", given=name, mend=f"Known are: {', '.join(known)}.")
+    chosen: Metric = require_choice(get_args(Metric), name, "metric")
+    return chosen
 
 
 def compare(a: EvaluationResult, b: EvaluationResult, metric: Metric) -> PairedDifference:

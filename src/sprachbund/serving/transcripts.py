@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from sprachbund.config import require_choice
 from sprachbund.decoding.recognition.transcript import Transcript
 from sprachbund.decoding.times.long_form import LongTranscript
 from sprachbund.decoding.times.timestamps import WordTime
@@ -60,11 +61,8 @@ def require_format(name: str) -> Format:
     Raises:
         RecipeError: there is none.
     """
-    known: tuple[Format, ...] = get_args(Format)
-    for form in known:
-        if form == name:
-            return form
-    raise RecipeError("there is no such format", given=name, mend=f"Known are: {', '.join(known)}.")
+    chosen: Format = require_choice(get_args(Format), name, "format")
+    return chosen
 
 
 def needs_times(form: Format) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from sprachbund.config import require_choice
 from sprachbund.errors import RecipeError
 from sprachbund.nn.precision import Precision
 
@@ -67,11 +68,8 @@ def require_method(name: str) -> Method:
     Raises:
         RecipeError: there is none.
     """
-    known: tuple[Method, ...] = get_args(Method)
-    for method in known:
-        if method == name:
-            return method
-    raise RecipeError("there is no such decoder", given=name, mend=f"Known are: {', '.join(known)}.")
+    chosen: Method = require_choice(get_args(Method), name, "decoder")
+    return chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +108,7 @@ class DecodingConfig:
         for name in ("length_bonus", "length_penalty"):
             self._require(name, "Give a finite number.", math.isfinite)
         for name, kind in (("precision", Precision), ("times_by", TimesBy)):
-            known, value = get_args(kind), getattr(self, name)
-            if value not in known:
-                raise RecipeError(f"there is no such {name}", given=value, mend=f"Known are: {', '.join(known)}.")
+            require_choice(get_args(kind), getattr(self, name), name)
 
     def search(self) -> SearchSettings:
         """What the search is told: the options given, and the usual ones of the method."""
