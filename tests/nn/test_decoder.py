@@ -47,3 +47,24 @@ def test_steps_with_a_cache_are_the_whole(norm_first):
     torch.testing.assert_close(torch.cat([p.states for p in pieces], dim=1), whole.states, rtol=1e-5, atol=1e-5)
     looked = torch.cat([p.weights[1] for p in pieces], dim=2)
     torch.testing.assert_close(looked, whole.weights[1], rtol=1e-5, atol=1e-5)
+
+
+@NORMS
+def test_steps_with_relative_positions_are_the_whole(norm_first):
+    torch.manual_seed(0)
+    stack = shaken(DecoderStack(replace(CONFIG, norm_first=norm_first), 10, is_relative=True))
+    memory, states = torch.randn(2, 6, 10), torch.randn(2, 9, 16)
+    whole = stack(states, memory, mask([6, 2])).states
+    table = stack.relative.table.weight.data
+    table.copy_(table.flip(0))
+    assert not torch.allclose(stack(states, memory, mask([6, 2])).states, whole, atol=1e-3)
+    table.copy_(table.flip(0))
+    cache = stack.start_cache(memory, mask([6, 2]))
+    pieces = [stack.step(states[:, part], cache).states for part in (slice(0, 1), slice(1, 4), slice(4, 9))]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_relative_norms_of_a_post_norm_stack_are_kept_and_not_used():
+    stack = DecoderStack(replace(CONFIG, norm_first=False), 10, is_relative=True)
+    assert all(not layer.relative_norm.weight.requires_grad for layer in stack.layers)
+    assert stack.relative is not None

@@ -1,15 +1,14 @@
 """Our search, under the originals' rules by name, gives the hypotheses and scores that the originals gave."""
 
-import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from parity.harness import Case, build_speecht5, case_names, open_case
+from parity.speech_units import build_speechut
 from parity.test_language_model import build as build_language_model
 from sprachbund.decoding.language.neural import NeuralScorer
 from sprachbund.decoding.language.symbol_map import SymbolMap
@@ -26,21 +25,6 @@ def searches(family: str) -> Iterator[Any]:
         for setting, choices in open_case(family, name).meta.get("settings", {}).items():
             if "ctc_weight" in choices:
                 yield pytest.param(name, setting, id=f"{name}-{setting}")
-
-
-def build_speechut(case: Case) -> Any:
-    try:
-        package = "sprachbund.models.speechut"
-        model_module, keys = (importlib.import_module(f"{package}.{part}") for part in ("model", "keys"))
-    except ModuleNotFoundError:
-        pytest.skip("the package has no SpeechUT yet")
-    state = case.state
-    weights = load_file(case.folder / case.meta["state"])
-    config = keys.config_from_original(state["config"], len(state["text_dictionary"]), len(state["unit_dictionary"]))
-    model = model_module.SpeechUT(config)
-    renamed = keys.key_table(config).to_ours(weights)
-    model.load_state_dict({ours: weights[theirs] for theirs, ours in renamed.names.items()}, strict=False)
-    return model.eval()
 
 
 def symbols_of(case: Case) -> list[str]:
@@ -63,10 +47,12 @@ def language_model(case: Case, weight: float) -> Weighted:
 
 
 def config_of(case: Case, choices: dict[str, Any], num_samples: int, **rules: Any) -> BeamConfig:
-    """Our configuration of an original search; what a case does not set stands in its title."""
+    """Our configuration of an original search; what a case does not set stands in its title, or in its results."""
+    shapes = [value.shape for name, value in case.tensors.items() if re.fullmatch(r"out\..*_tokens_.*", name)]
     beam, most = (
-        int(found.group(1)) if (found := re.search(rf"{word} (\d+)", case.meta["original"])) else None
-        for word in ("beam", "max_len_b")
+        int(found.group(1)) if (found := re.search(rf"{word} (\d+)", case.meta["original"])) else seen
+        # As many hypotheses as wanted; the longest one, but for its end, is as long as may be where one does not end.
+        for word, seen in (("beam", max(rows for rows, _ in shapes)), ("max_len_b", max(n for _, n in shapes) - 1))
     )
     beam = min(choices.get("beam_size", beam), len(symbols_of(case)) - 1)
     return BeamConfig(
@@ -135,7 +121,7 @@ def test_the_search_of_speecht5(name: str, setting: str) -> None:
 @torch.no_grad()
 def test_the_search_of_speechut(name: str, setting: str) -> None:
     case = open_case("speechut", name)
-    model, choices = build_speechut(case), case.meta["settings"][setting]
+    model, choices = build_speechut(case).eval(), case.meta["settings"][setting]
     for source in sources_of(case):
         waveform = case[f"in.source_{source}"]
         config = config_of(case, choices, waveform.shape[1], forbidden=(BOS, PAD), candidates="speechut")

@@ -41,6 +41,24 @@ def stack_rules(name: str) -> Rules:
     ]
 
 
+def relative_rules(name: str) -> Rules:
+    """The relative positions of the stack `name`, and what normalises them in each layer."""
+    return [
+        (f"{name}.layers.{{n}}.norm_k.{{kind}}", f"{name}.layers.{{n}}.relative_norm.{{kind}}"),
+        (f"{name}.pos_emb.pe_k.weight", f"{name}.relative.table.weight"),
+    ]
+
+
+def text_decoder_rules(name: str) -> Rules:
+    """The layers of the decoder `name`, which attends to a memory."""
+    layer = f"{name}.layers.{{n}}"
+    return [
+        *stack_rules(name),
+        *attention_rules(f"{layer}.encoder_attn", f"{layer}.memory_attention"),
+        (f"{layer}.encoder_attn_layer_norm.{{kind}}", f"{layer}.memory_attention_norm.{{kind}}"),
+    ]
+
+
 def waveform_rules(prefix: str, positions: str, norm: FrontendNorm) -> Rules:
     """What stands before the layers.
 

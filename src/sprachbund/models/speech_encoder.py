@@ -62,6 +62,11 @@ class SpeechEncoderConfig:
     original_numerics: bool = False
     """Let padding leak as the released code does. Needed only to compare numbers with it."""
 
+    @property
+    def blank(self) -> int | None:
+        """The id of the CTC blank; None for a model without a text dictionary."""
+        return None
+
     def __post_init__(self) -> None:
         if self.encoder.dim % self.position_groups:
             raise ValueError(f"position_groups ({self.position_groups}) must divide encoder.dim ({self.encoder.dim})")
@@ -73,13 +78,17 @@ class SpeechEncoder(nn.Module):
     Args:
         config: of the encoder.
         num_units: entries of the unit dictionary, its four specials included; None for a model that predicts none.
+        positions_see_padding: whether padding takes part in the convolutional positions too where `original_numerics`
+            lets it leak.
     """
 
     config: SpeechEncoderConfig
-    ctc_head: nn.Linear | None
-    """Linear map to the text dictionary; None in a model without one."""
+    ctc_head: nn.Module | None
+    """Map to the text dictionary; None in a model without one."""
 
-    def __init__(self, config: SpeechEncoderConfig, num_units: int | None = None) -> None:
+    def __init__(
+        self, config: SpeechEncoderConfig, num_units: int | None = None, *, positions_see_padding: bool = True
+    ) -> None:
         super().__init__()
         self.config = config
         leaks, dim = config.original_numerics, config.encoder.dim
@@ -87,7 +96,9 @@ class SpeechEncoder(nn.Module):
             WaveformFrontend(config.conv_layers, norm=config.conv_norm, bias=config.conv_bias, sees_padding=leaks),
             config.conv_layers[-1][0],
             dim,
-            positions=PositionShape(config.position_kernel, config.position_groups, config.position_depth),
+            positions=PositionShape(
+                config.position_kernel, config.position_groups, config.position_depth, leaks and positions_see_padding
+            ),
             has_norm=config.has_feature_norm,
             has_sinusoids=config.has_speech_sinusoids,
             dropout=config.dropout,
@@ -107,6 +118,11 @@ class SpeechEncoder(nn.Module):
     def dim(self) -> int:
         """Width of its states."""
         return self.config.encoder.dim
+
+    @property
+    def has_text_decoder(self) -> bool:
+        """Whether it writes text one token after the other."""
+        return False
 
     def require_layer(self, layer: int) -> None:
         """Refuse a layer that is not there.
@@ -182,7 +198,7 @@ class SpeechEncoder(nn.Module):
         return logits
 
     def ctc_logits(self, encoded: Encoded) -> Float[Tensor, "batch frame vocab"]:
-        """Logits of each frame over the text dictionary, its last entry being the blank."""
+        """Logits of each frame over the text dictionary; `config.blank` is the blank among its entries."""
         assert self.ctc_head is not None, "built without a text dictionary"
         logits: Tensor = self.ctc_head(dropout(encoded.states, self.config.dropout, self.training))
         return logits

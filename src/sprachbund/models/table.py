@@ -15,8 +15,12 @@ from sprachbund.models.language_model.model import TransformerLanguageModel
 from sprachbund.models.sequence.config import SequenceConfig
 from sprachbund.models.sequence.model import SequenceModel
 from sprachbund.models.speech_encoder import SpeechEncoder
+from sprachbund.models.speechlm.config import SpeechLMConfig
+from sprachbund.models.speechlm.model import SpeechLM
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.speechut.config import SpeechUTConfig
+from sprachbund.models.speechut.model import SpeechUT
 from sprachbund.models.text_to_unit.config import TextToUnitConfig
 from sprachbund.models.text_to_unit.model import TextToUnit
 from sprachbund.shapes import Tensor
@@ -24,6 +28,8 @@ from sprachbund.shapes import Tensor
 MODELS: dict[str, tuple[Any, Any]] = {
     "hubert": (HubertConfig, Hubert),
     "speecht5": (SpeechT5Config, SpeechT5),
+    "speechlm": (SpeechLMConfig, SpeechLM),
+    "speechut": (SpeechUTConfig, SpeechUT),
     "text_to_unit": (TextToUnitConfig, TextToUnit),
     "sequence": (SequenceConfig, SequenceModel),
     "language_model": (TransformerLanguageConfig, TransformerLanguageModel),

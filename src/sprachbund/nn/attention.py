@@ -9,7 +9,7 @@ from sprachbund.nn.gated_bias import GatedBias, biased_attention
 from sprachbund.nn.masking import hidden_keys
 from sprachbund.nn.relative_attention import relative_attention
 from sprachbund.nn.row_groups import RowGroups
-from sprachbund.shapes import Bool, Float, Tensor
+from sprachbund.shapes import Bool, Float, Int, Tensor
 
 
 class KeysValues(NamedTuple):
@@ -24,6 +24,25 @@ class Attended(NamedTuple):
 
     states: Float[Tensor, "batch query dim"]
     weights: Float[Tensor, "batch head query key"] | None
+
+
+class PastDistances(NamedTuple):
+    """Relative positions where keys lie in no order: a distance for each query and key, and the vectors of each."""
+
+    distances: Int[Tensor, "utterance query key"]
+    table: Float[Tensor, "distance head_dim"]
+
+    def bias(
+        self,
+        queries: Float[Tensor, "utterance head query head_dim"],
+        mask: Bool[Tensor, "utterance 1 query key"] | None,
+    ) -> Float[Tensor, "utterance head query key"]:
+        """What is added to the logits of scaled queries; minus infinity where the mask is False."""
+        most = len(self.table) // 2
+        rows = self.distances.clamp(-most, most - 1) + most  # -> utterance query key
+        products = queries @ self.table.to(queries.dtype).T  # -> utterance head query distance
+        bias = products.gather(3, rows[:, None].expand(-1, queries.shape[1], -1, -1))
+        return bias if mask is None else bias.masked_fill(~mask, float("-inf"))
 
 
 class MultiheadAttention(nn.Module):
@@ -101,6 +120,7 @@ class MultiheadAttention(nn.Module):
         mask: Bool[Tensor, "utterance 1 query key"] | None,
         groups: RowGroups,
         *,
+        relative: PastDistances | None = None,
         need_weights: bool = False,
     ) -> Attended:
         """Attend to a memory that the rows of an utterance share.
@@ -110,10 +130,13 @@ class MultiheadAttention(nn.Module):
             memory: one row an utterance.
             mask: True at keys that a query sees, in the order of `RowGroups.spread`, or one query for all.
             groups: rows by utterance.
-            need_weights: return the weights as well.
+            relative: how far each key stands before each query.
+            need_weights: return the weights as well; without relative positions.
         """
         queries, weights = groups.spread(self._split(self.query(states))), None
-        if need_weights:
+        if relative is not None:
+            mixed = self._product(queries, memory, relative.bias(queries * self.head_dim**-0.5, mask))
+        elif need_weights:
             mixed, looked = self._weigh(queries, memory, None if mask is None else ~mask)
             weights = groups.collect(looked)
         else:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import nn
 
-from sprachbund.nn.attention import Attended, KeysValues, MultiheadAttention
+from sprachbund.nn.attention import Attended, KeysValues, MultiheadAttention, PastDistances
 from sprachbund.nn.decoder_cache import DecoderCache
 from sprachbund.nn.dropout import dropout
 from sprachbund.nn.packed_linear import packed
@@ -17,10 +17,21 @@ from sprachbund.nn.transformer import FeedForward, StackConfig, is_dropped, run_
 from sprachbund.shapes import Bool, Float, Tensor
 
 
-class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to a memory, feed-forward."""
+class PastView(NamedTuple):
+    """What the rows see of earlier positions in one step."""
 
-    def __init__(self, config: StackConfig, memory_dim: int) -> None:
+    mask: Bool[Tensor, "utterance 1 slot_position entry"] | None
+    """True where a row sees an entry; None where all see all."""
+    relative: PastDistances | None
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, attention to a memory, feed-forward.
+
+    `relative_norm` is what it is in `EncoderLayer`; it exists in a stack with relative positions.
+    """
+
+    def __init__(self, config: StackConfig, memory_dim: int, *, is_relative: bool = False) -> None:
         super().__init__()
         self.norm_first = config.norm_first
         self.dropout = config.dropout
@@ -31,6 +42,10 @@ class DecoderLayer(nn.Module):
         self.memory_attention_norm = nn.LayerNorm(config.dim)
         self.feed_forward = FeedForward(config)
         self.final_norm = nn.LayerNorm(config.dim)
+        self.relative_norm: nn.LayerNorm | None = None
+        if is_relative:
+            self.relative_norm = nn.LayerNorm(config.dim // config.num_heads)
+            self.relative_norm.requires_grad_(config.norm_first)
 
     def forward(
         self,
@@ -39,13 +54,16 @@ class DecoderLayer(nn.Module):
         memory_padding: Bool[Tensor, "batch frame"] | None,
         *,
         padding_mask: Bool[Tensor, "batch position"] | None = None,
+        relative_table: Float[Tensor, "distance head_dim"] | None = None,
         need_weights: bool = False,
     ) -> tuple[Float[Tensor, "batch position dim"], Float[Tensor, "batch head position frame"] | None]:
         """All positions at once: states, and weights of the memory if wanted."""
 
         def look_back(inner: Tensor) -> Attended:
             own = self.attention.project_memory(inner)
-            attended: Attended = self.attention(inner, own, padding_mask=padding_mask, causal=True)
+            attended: Attended = self.attention(
+                inner, own, padding_mask=padding_mask, causal=True, relative_table=self._normalized(relative_table)
+            )
             return attended
 
         return self._run(
@@ -59,16 +77,20 @@ class DecoderLayer(nn.Module):
         states: Float[Tensor, "row position dim"],
         cache: DecoderCache,
         index: int,
-        past_mask: Bool[Tensor, "utterance 1 slot_position entry"] | None,
+        past: PastView,
         *,
         need_weights: bool = False,
     ) -> tuple[Float[Tensor, "row position dim"], Float[Tensor, "row head position frame"] | None]:
         """The positions after those in `cache`, of which this is the layer `index`."""
-        groups = cache.groups
+        groups, relative = cache.groups, past.relative
+        if relative is not None:
+            table = self._normalized(relative.table)
+            assert table is not None
+            relative = relative._replace(table=table)
 
         def look_back(inner: Tensor) -> Attended:
-            past = cache.past.append(index, self.attention.project_memory(inner))
-            return self.attention.attend_together(inner, past, past_mask, groups)
+            entries = cache.past.append(index, self.attention.project_memory(inner))
+            return self.attention.attend_together(inner, entries, past.mask, groups, relative=relative)
 
         def look_at_memory(inner: Tensor) -> Attended:
             memory, mask = cache.memories[index], cache.memory_mask
@@ -95,6 +117,13 @@ class DecoderLayer(nn.Module):
         """Keys and values of the memory, which all positions attend to."""
         return self.memory_attention.project_memory(memory)
 
+    def _normalized(self, table: Tensor | None) -> Tensor | None:
+        """The vectors of relative positions as this layer wants them."""
+        if table is None or self.relative_norm is None or not self.norm_first:
+            return table
+        normalized: Tensor = self.relative_norm(table)
+        return normalized
+
     def _add(self, states: Tensor, update: Tensor, norm: nn.LayerNorm) -> Tensor:
         states = states + dropout(update, self.dropout, self.training)
         return states if self.norm_first else norm(states)
@@ -111,18 +140,28 @@ class DecoderStack(nn.Module):
     """Decoder layers; a pre-norm stack normalises its output. `recomputes` is as in `EncoderStack`.
 
     Args:
-        config: sizes and rates; without relative positions, whatever it says of them.
+        config: sizes and rates.
         memory_dim: width of the encoder's states.
         unused_head_dim: head width of the relative-position parameters that released weights hold and no one uses;
             None for a stack without them. They are frozen.
+        is_relative: whether positions look back by the relative positions of `config`; else what that says of them is
+            not heeded.
     """
 
-    def __init__(self, config: StackConfig, memory_dim: int, *, unused_head_dim: int | None = None) -> None:
+    def __init__(
+        self, config: StackConfig, memory_dim: int, *, unused_head_dim: int | None = None, is_relative: bool = False
+    ) -> None:
         super().__init__()
         self.layerdrop = config.layerdrop
         self.recomputes = False
-        self.layers = nn.ModuleList(DecoderLayer(config, memory_dim) for _ in range(config.num_layers))
+        max_distance = config.max_relative_distance if is_relative else None
+        self.layers = nn.ModuleList(
+            DecoderLayer(config, memory_dim, is_relative=max_distance is not None) for _ in range(config.num_layers)
+        )
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps) if config.norm_first else None
+        self.relative: RelativePositions | None = None
+        if max_distance is not None:
+            self.relative = RelativePositions(max_distance, config.dim // config.num_heads)
         if unused_head_dim is not None and config.max_relative_distance is not None:
             self.unused_relative = RelativePositions(config.max_relative_distance, unused_head_dim)
             head_dim = config.dim // config.num_heads
@@ -143,6 +182,7 @@ class DecoderStack(nn.Module):
         weights = []
         states = sum_precision(states)
         memory = memory.to(compute_dtype(memory))  # once for all layers
+        table = None if self.relative is None else self.relative.table.weight
         for layer in self.layers:
             if is_dropped(self.layerdrop, self.training):
                 continue
@@ -153,6 +193,7 @@ class DecoderStack(nn.Module):
                 states,
                 memory,
                 memory_padding,
+                table,
             )
             weights.append(looked)
         return Decoded(self._finish(states), tuple(weights) if need_weights else ())
@@ -175,9 +216,12 @@ class DecoderStack(nn.Module):
         """Decode the positions after those in `cache`, and put them there. No gradients."""
         weights = []
         states = sum_precision(states)
-        past_mask = cache.past.begin(states.shape[1])
+        mask, relative = cache.past.begin(states.shape[1]), None
+        if self.relative is not None:
+            relative = PastDistances(cache.past.distances(), self.relative.table.weight)
+        past = PastView(mask, relative)
         for index, layer in enumerate(cache.layers):
-            states, looked = cast(DecoderLayer, layer).step(states, cache, index, past_mask, need_weights=need_weights)
+            states, looked = cast(DecoderLayer, layer).step(states, cache, index, past, need_weights=need_weights)
             weights.append(looked)
         cache.past.finish()
         return Decoded(self._finish(states), cast(Any, tuple(weights)) if need_weights else ())
@@ -187,7 +231,14 @@ class DecoderStack(nn.Module):
 
 
 def _decode(
-    layer: DecoderLayer, states: Tensor, memory: Tensor, memory_padding: Tensor | None, **options: Any
+    layer: DecoderLayer,
+    states: Tensor,
+    memory: Tensor,
+    memory_padding: Tensor | None,
+    relative_table: Tensor | None,
+    **options: Any,
 ) -> tuple[Tensor, Any]:
-    result: tuple[Tensor, Any] = layer(states, layer.project_memory(memory), memory_padding, **options)
+    result: tuple[Tensor, Any] = layer(
+        states, layer.project_memory(memory), memory_padding, relative_table=relative_table, **options
+    )
     return result

@@ -34,6 +34,7 @@ class Past:
         self._layers: list[KeysValues | None] = [None] * num_layers
         shape = (groups.num_utterances, groups.num_slots, 0)
         self._seen = torch.zeros(shape, dtype=torch.bool, device=groups.utterances.device)  # utterance slot entry
+        self._positions = self._seen.new_zeros(groups.num_utterances, 0, dtype=torch.long)  # utterance entry
         self._is_single = groups.num_slots <= 1  # an utterance has never had two rows, so its row sees all entries
         self._num_new = 0
 
@@ -68,8 +69,18 @@ class Past:
             kept[:, :, self._size : end] = part
         return KeysValues(stored.keys[:, :, :end], stored.values[:, :, :end])
 
+    def distances(self) -> Int[Tensor, "utterance slot_position entry"]:
+        """How many positions before each new one an entry stands, the new ones included; between `begin` and `finish`.
+
+        Where a row does not see an entry, the number has no meaning.
+        """
+        new = self._new_positions()
+        entries = torch.cat([self._positions, new.expand(len(self._positions), -1)], dim=1)
+        return new[:, :, None] - entries[:, None, :]
+
     def finish(self) -> None:
         """The new positions are now earlier ones."""
+        self._positions = torch.cat([self._positions, self._new_positions().expand(len(self._positions), -1)], dim=1)
         slots = torch.eye(self.groups.num_slots, dtype=torch.bool, device=self._seen.device)
         own = slots.repeat_interleave(self._num_new, dim=1)
         self._seen = torch.cat([self._seen, own.expand(len(self._seen), -1, -1)], dim=2)
@@ -91,10 +102,15 @@ class Past:
         self._is_single = self._is_single and groups.num_slots <= 1
         self.groups = groups
         if kept is not None:
+            self._positions = self._positions.index_select(0, kept)
             self._layers = [
                 None if layer is None else KeysValues(*(part.index_select(0, kept) for part in layer))
                 for layer in self._layers
             ]
+
+    def _new_positions(self) -> Int[Tensor, "1 slot_position"]:
+        places = torch.arange(self.groups.num_slots * self._num_new, device=self._seen.device)
+        return (self.length + places % max(self._num_new, 1))[None]
 
     def _make_room(self, needed: int) -> None:
         """Clear away what no row sees if that is half of all, and grow if it is not enough."""
@@ -105,6 +121,7 @@ class Past:
             # Living entries first, in their order; an utterance with fewer of them fills up with dead ones.
             order = alive.int().argsort(dim=1, descending=True, stable=True)[:, :num_alive]
             self._seen = self._seen.gather(2, order[:, None].expand(-1, self._seen.shape[1], -1))
+            self._positions = self._positions.gather(1, order)
             self._size = num_alive
         if self._size + needed > self._capacity:
             self._capacity = max(FIRST_CAPACITY, 2 * self._capacity, self._size + needed)

@@ -44,13 +44,15 @@ class PositionShape(NamedTuple):
     groups: int
     depth: int = 1
     """Convolutions: one whose weight is normalised, or several whose outputs are."""
+    sees_padding: bool = False
+    """Let what stands at padding take part, as the original SpeechT5 does."""
 
 
 class WaveformPrenet(nn.Module):
     """Convolutions, norm, projection, mask, convolutional and sinusoidal positions (SpeechT5, section 2.2).
 
     Args:
-        frontend: the convolutions. Where they let padding take part, so does all that follows here.
+        frontend: the convolutions. Where they let padding take part, so does the feature penalty.
         channels: channels of the last convolution.
         dim: width of the states; equal to `channels` leaves the projection out.
         positions: sizes of the convolutional positions.
@@ -81,7 +83,8 @@ class WaveformPrenet(nn.Module):
         if positions.depth == 1:
             self.positions = ConvolutionalPositions(dim, positions.kernel, positions.groups)
         else:
-            self.positions = StackedPositions(dim, *positions)
+            self.positions = StackedPositions(dim, *positions[:3])
+        self.hides_padding = not positions.sees_padding
         self.has_sinusoids, self.dropout, self.gradient_scale = has_sinusoids, dropout, gradient_scale
 
     def frame_lengths(
@@ -136,7 +139,7 @@ class WaveformPrenet(nn.Module):
             states = self.projection(states)
         states = dropout(states, self.dropout, self.training)
         states = self.mask_embedding(states, time_mask, channel_mask)
-        if not self.frontend.sees_padding:
+        if self.hides_padding:
             states = states.masked_fill(padding_mask[:, :, None], 0.0)
         states = sum_precision(states) + self._locate(states, padding_mask)
         if self.has_sinusoids:

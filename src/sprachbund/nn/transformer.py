@@ -170,14 +170,17 @@ class EncoderStack(nn.Module):
         config: sizes and rates.
         keeps_padding: leave states at padding as they come out, as the original implementations do; otherwise they
             are zero.
+        normalizes_input: whether a post-norm stack normalises its input; else what comes before it does.
     """
 
-    def __init__(self, config: StackConfig, *, keeps_padding: bool = False) -> None:
+    def __init__(self, config: StackConfig, *, keeps_padding: bool = False, normalizes_input: bool = True) -> None:
         super().__init__()
         self.norm_first, self.dropout, self.layerdrop = config.norm_first, config.dropout, config.layerdrop
         self.keeps_padding = keeps_padding
         self.recomputes = False
-        self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.norm: nn.LayerNorm | None = None
+        if config.norm_first or normalizes_input:
+            self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_layers))
         self.relative: RelativePositions | None = None
         if config.max_relative_distance is not None:
@@ -192,29 +195,32 @@ class EncoderStack(nn.Module):
         """Encode; `padding_mask` is True at padding."""
         for after in self._through(states, padding_mask):
             states = after
-        return self._finish(states, padding_mask)
+        return self.finish(states, padding_mask)
 
     def states_after(
         self,
         layers: Sequence[int],
         states: Float[Tensor, "batch frame dim"],
         padding_mask: Bool[Tensor, "batch frame"] | None,
+        *,
+        finishes: bool = True,
     ) -> list[Float[Tensor, "batch frame dim"]]:
         """States after each of `layers`: 0 is what the first layer reads, the last one is what `forward` gives.
 
-        Layers above the highest wanted one are not run.
+        Layers above the highest wanted one are not run. Unless the stack `finishes`, the last one is what its layer
+        gives, without the norm of the whole stack.
         """
         found: dict[int, Tensor] = {}
         for number, after in enumerate(islice(self._through(states, padding_mask), max(layers) + 1)):
             if number in layers:
-                is_last = number == len(self.layers)
-                found[number] = self._finish(after, padding_mask) if is_last else self._hide(after, padding_mask)
+                is_last = finishes and number == len(self.layers)
+                found[number] = self.finish(after, padding_mask) if is_last else self._hide(after, padding_mask)
         return [found[number] for number in layers]
 
     def _through(self, states: Tensor, padding_mask: Tensor | None) -> Iterator[Tensor]:
         """What the first layer reads, then the output of one layer after another."""
         states = sum_precision(states)
-        if not self.norm_first:
+        if self.norm is not None and not self.norm_first:
             states = self.norm(states)
         states = dropout(states, self.dropout, self.training)
         yield states
@@ -225,8 +231,13 @@ class EncoderStack(nn.Module):
                 states = run_part(self.recomputes, layer, states, padding_mask, table, bias)
             yield states
 
-    def _finish(self, states: Tensor, padding_mask: Tensor | None) -> Tensor:
-        return self._hide(self.norm(states) if self.norm_first else states, padding_mask)
+    def finish(
+        self, states: Float[Tensor, "batch frame dim"], padding_mask: Bool[Tensor, "batch frame"] | None
+    ) -> Float[Tensor, "batch frame dim"]:
+        """What `forward` gives, from the states after the last layer."""
+        if self.norm is not None and self.norm_first:
+            states = self.norm(states)
+        return self._hide(states, padding_mask)
 
     def _hide(self, states: Tensor, padding_mask: Tensor | None) -> Tensor:
         if padding_mask is None or self.keeps_padding:

@@ -21,18 +21,19 @@ def decode_cuts(
         AudioError: a recording that cannot be read.
     """
     references = tuple(transcript_of(cut) for cut in cuts)
-    started, hypotheses, frames, blanks = time.perf_counter(), list[str](), 0, 0.0
+    started, hypotheses, frames, blanks = time.perf_counter(), list[str](), 0, list[float]()
     for first in range(0, len(cuts), at_once):
         waveforms = [read_waveform(cut) for cut in cuts[first : first + at_once]]
         for transcript in recognizer.transcribe_waveforms(waveforms, config):
             hypotheses.append(transcript.text)
             frames += transcript.num_frames
-            blanks += transcript.blank_rate * transcript.num_frames
+            if transcript.blank_rate is not None:
+                blanks.append(transcript.blank_rate * transcript.num_frames)
     return DecodedManifest(
         ids=tuple(cut.id for cut in cuts),
         references=references,
         hypotheses=tuple(hypotheses),
-        blank_rate=blanks / max(frames, 1),
+        blank_rate=sum(blanks) / max(frames, 1) if blanks or not hypotheses else None,
         audio_seconds=float(sum(cut.duration for cut in cuts)),
         decoding_seconds=time.perf_counter() - started,
     )

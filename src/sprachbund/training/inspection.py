@@ -5,6 +5,7 @@ from typing import Any
 
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
+from sprachbund.decoding.recognition.config import DecodingConfig, Method
 from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
 from sprachbund.models.speech_encoder import SpeechEncoder
@@ -32,7 +33,9 @@ class RecognitionInspector:
         if process_rank() != 0:
             return {}, ""
         was_training = model.training
-        transcripts = Recognizer(model, self.tokenizer).transcribe_waveforms([read_waveform(cut) for cut in self.cuts])
+        method: Method = "attention" if model.config.blank is None else "ctc"
+        waveforms = [read_waveform(cut) for cut in self.cuts]
+        transcripts = Recognizer(model, self.tokenizer).transcribe_waveforms(waveforms, DecodingConfig(method=method))
         model.train(was_training)
         references = [transcript_of(cut) for cut in self.cuts]
         hypotheses = [transcript.text for transcript in transcripts]
@@ -42,12 +45,14 @@ class RecognitionInspector:
             [count_character_errors(*pair) for pair in pairs],
         )
         frames = sum(transcript.num_frames for transcript in transcripts)
-        blanks = sum(transcript.blank_rate * transcript.num_frames for transcript in transcripts)
+        blanks = sum((transcript.blank_rate or 0.0) * transcript.num_frames for transcript in transcripts)
         shown = [
             f"  said  {reference}\n  heard {hypothesis or '(nothing)'}"
             for reference, hypothesis in pairs[: self.num_shown]
         ]
-        figures = {"wer": _rate(words), "cer": _rate(characters), "blank_rate": blanks / max(frames, 1)}
+        figures = {"wer": _rate(words), "cer": _rate(characters)}
+        if method == "ctc":
+            figures["blank_rate"] = blanks / max(frames, 1)
         return figures, "\n".join(shown)
 
 

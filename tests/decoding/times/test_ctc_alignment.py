@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import tiny
 from sprachbund.decoding.hypothesis import Hypothesis
+from sprachbund.decoding.search.ctc_prefix import CtcOutput
 from sprachbund.decoding.times.ctc_alignment import ctc_token_times, ctc_word_times
 from sprachbund.decoding.times.timestamps import FRAME_SECONDS, MARGIN
 from sprachbund.errors import CheckpointError
@@ -86,7 +87,8 @@ def test_words_have_the_times_and_confidences_of_their_tokens():
     for token, frame in zip(tokens, (3, 10, 12, 20, 25), strict=True):
         logits[:, frame, token] = 20
     hypotheses = [Hypothesis(tokens, 0.0, 0.0, {}, (0.5, 0.9, 0.8, 0.4, 1.0)), Hypothesis((), 0.0, 0.0)]
-    first, second = ctc_word_times(logits, torch.tensor([40, 40]), hypotheses, tokenizer)
+    ctc = CtcOutput(logits, torch.tensor([40, 40]), tokenizer.vocabulary.blank_id)
+    first, second = ctc_word_times(ctc, hypotheses, tokenizer)
     assert second == ()
     assert [(word.word, word.confidence) for word in first] == [("ab", 0.9 * 0.8), ("d", 1.0)]
     assert [word.start for word in first] == pytest.approx([0.2 - MARGIN, 0.5 - MARGIN])

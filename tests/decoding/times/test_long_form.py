@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import tiny
 from sprachbund.decoding.ctc.greedy import greedy_ctc
+from sprachbund.decoding.search.ctc_prefix import CtcOutput
 from sprachbund.decoding.times.chunks import LongFormConfig, iterate_chunks
 from sprachbund.decoding.times.ctc_alignment import ctc_word_times
 from sprachbund.decoding.times.long_form import LongPart, LongTranscript, iterate_long, transcribe_long
@@ -101,7 +102,12 @@ def recognizer(seed: int = 0):
         logits = model.ctc_logits(memory)
         blank = tokenizer.vocabulary.blank_id
         hypotheses = greedy_ctc(logits, memory.lengths, blank=blank, forbidden=range(4))
-        return [Heard(words) for words in ctc_word_times(logits, memory.lengths, hypotheses, tokenizer)]
+        return [
+            Heard(words)
+            for words in ctc_word_times(
+                CtcOutput(logits, memory.lengths, tokenizer.vocabulary.blank_id), hypotheses, tokenizer
+            )
+        ]
 
     return recognize
 

@@ -21,8 +21,8 @@ class EncodedRecordings:
 
     places: tuple[int, ...]  # of the recordings among all that were given
     memory: EncodedSpeech
-    ctc_logits: Float[Tensor, "batch frame vocab"]
-    blanks: tuple[int, ...]  # frames of each on which CTC says nothing
+    ctc_logits: Float[Tensor, "batch frame vocab"] | None  # None of a model without a CTC head
+    blanks: tuple[int, ...] | None  # frames of each on which CTC says nothing
 
 
 def plan_batches(lengths: Sequence[int], batch_seconds: float) -> list[list[int]]:
@@ -58,16 +58,16 @@ def encode_recordings(
     model: SpeechEncoder,
     waveforms: Sequence[Float[Array, " _"]],
     *,
-    blank: int,
+    blank: int | None,
     batch_seconds: float,
     precision: Precision = "float32",
 ) -> Iterator[EncodedRecordings]:
     """Encode waveforms of 16 kHz, batch by batch; those below one frame are in none.
 
     Args:
-        model: with a CTC head, in evaluation mode.
+        model: in evaluation mode.
         waveforms: all of them.
-        blank: the id of the blank.
+        blank: the id of the blank; None for a model without a CTC head.
         batch_seconds: recordings side by side, padding included.
         precision: of the encoder.
     """
@@ -77,6 +77,8 @@ def encode_recordings(
         batch, lengths = collate_waveforms(chosen, is_normalized=model.config.is_normalized, device=device)
         with torch.no_grad(), mixed_precision(device, precision):
             memory = model.encode_speech(batch, lengths)
-            logits = model.ctc_logits(memory).float()
-        blanks = count_blanks(logits, memory.lengths, blank).tolist()
-        yield EncodedRecordings(tuple(places), memory, logits, tuple(blanks))
+            logits = None if blank is None else model.ctc_logits(memory).float()
+        blanks = None
+        if logits is not None and blank is not None:
+            blanks = tuple(count_blanks(logits, memory.lengths, blank).tolist())
+        yield EncodedRecordings(tuple(places), memory, logits, blanks)

@@ -19,7 +19,7 @@ from sprachbund.decoding.search.roles import BeamConfig, Weighted
 from sprachbund.errors import RecipeError
 from sprachbund.lengths import samples_per_frame
 from sprachbund.models.speech_encoder import SpeechEncoder
-from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.text_decoding import TextDecoding
 from sprachbund.nn.precision import mixed_precision
 from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.tokens.vocabulary import EOS
@@ -29,7 +29,7 @@ from sprachbund.tokens.vocabulary import EOS
 class Symbols:
     """The ids that a search treats in their own way."""
 
-    blank: int
+    blank: int | None  # None without a CTC head
     silent: frozenset[int]  # specials that are no text and never said; the end of the sentence is none of them
 
 
@@ -62,26 +62,29 @@ def search_transcripts(
     """
     lengths, forbidden = encoded.memory.lengths, symbols.silent | {EOS}
     fused = [each for each in fused if each.weight > 0]
+    ctc = ctc_of(encoded, symbols)
     if config.method == "ctc":
-        greedy = greedy_ctc(encoded.ctc_logits, lengths, blank=symbols.blank, forbidden=forbidden)
+        assert ctc is not None, "checked before"
+        greedy = greedy_ctc(ctc.logits, lengths, blank=ctc.blank, forbidden=forbidden)
         return [[hypothesis] for hypothesis in greedy]
     if config.method == "ctc-beam":
+        assert ctc is not None, "checked before"
         automaton, weight = automaton_of(fused)
         return ctc_prefix_beam(
-            encoded.ctc_logits,
+            ctc.logits,
             lengths,
-            blank=symbols.blank,
+            blank=ctc.blank,
             config=_ctc_config(config, weight),
             automaton=automaton,
             forbidden=forbidden,
         )
-    assert isinstance(model, SpeechT5), "checked before"
+    assert isinstance(model, TextDecoding), "checked before"
     with mixed_precision(lengths.device, config.precision):
         return decode_joint(
             model,
             encoded.memory,
             _beam_config(config, symbols),
-            ctc=CtcOutput(encoded.ctc_logits, lengths, symbols.blank),
+            ctc=ctc,
             ctc_weight=config.search().ctc_weight,
             extra=[
                 Weighted(name, each.model.scorer(len(lengths), lengths.device), each.weight)
@@ -92,15 +95,17 @@ def search_transcripts(
 
 def add_confidences(encoded: EncodedRecordings, hypotheses: Sequence[Hypothesis], symbols: Symbols) -> list[Hypothesis]:
     """The same hypotheses, with what CTC thinks of each of their tokens where nothing was said about it yet."""
-    if all(hypothesis.confidences or not hypothesis.tokens for hypothesis in hypotheses):
+    ctc = ctc_of(encoded, symbols)
+    if ctc is None or all(hypothesis.confidences or not hypothesis.tokens for hypothesis in hypotheses):
         return list(hypotheses)
-    return ctc_confidences(
-        encoded.ctc_logits,
-        encoded.memory.lengths,
-        hypotheses,
-        blank=symbols.blank,
-        forbidden=symbols.silent | {EOS},
-    )
+    return ctc_confidences(ctc.logits, ctc.lengths, hypotheses, blank=ctc.blank, forbidden=symbols.silent | {EOS})
+
+
+def ctc_of(encoded: EncodedRecordings, symbols: Symbols) -> CtcOutput | None:
+    """What the CTC head says of the recordings; None of a model without one."""
+    if encoded.ctc_logits is None or symbols.blank is None:
+        return None
+    return CtcOutput(encoded.ctc_logits, encoded.memory.lengths, symbols.blank)
 
 
 def automaton_of(fused: Sequence[Fused]) -> tuple[Automaton | None, float]:

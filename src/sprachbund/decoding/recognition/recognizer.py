@@ -11,14 +11,21 @@ from sprachbund.decoding.hypothesis import Hypothesis
 from sprachbund.decoding.language.models import LanguageModel, load_language_model, load_lexicon
 from sprachbund.decoding.recognition.config import DecodingConfig
 from sprachbund.decoding.recognition.encoding import EncodedRecordings, collate_waveforms, encode_recordings
-from sprachbund.decoding.recognition.methods import Fused, Symbols, add_confidences, automaton_of, search_transcripts
+from sprachbund.decoding.recognition.methods import (
+    Fused,
+    Symbols,
+    add_confidences,
+    automaton_of,
+    ctc_of,
+    search_transcripts,
+)
 from sprachbund.decoding.recognition.transcript import Alternative, Transcript
 from sprachbund.decoding.times.attention_alignment import attention_word_times
 from sprachbund.decoding.times.ctc_alignment import ctc_word_times
 from sprachbund.decoding.times.timestamps import WordTime
 from sprachbund.errors import RecipeError
 from sprachbund.models.speech_encoder import SpeechEncoder
-from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.text_decoding import TextDecoding
 from sprachbund.shapes import Array, Float, Tensor
 from sprachbund.signal.audio import read_audio
 from sprachbund.tokens.text import TextTokenizer
@@ -31,7 +38,7 @@ class Recognizer:
     """Transcribes recordings with a fine-tuned model.
 
     Args:
-        model: with a CTC head; in evaluation mode from here on.
+        model: with a CTC head or a text decoder; in evaluation mode from here on.
         tokenizer: of the text the model was trained on.
     """
 
@@ -39,7 +46,7 @@ class Recognizer:
         self.model, self.tokenizer = model.eval(), tokenizer
         vocabulary = tokenizer.vocabulary
         # Nothing but text may be said: no mark, no mask, no blank.
-        self._symbols = Symbols(vocabulary.blank_id, frozenset({BOS, PAD, UNK, *vocabulary.added_ids}))
+        self._symbols = Symbols(model.config.blank, frozenset({BOS, PAD, UNK, *vocabulary.added_ids}))
         self._language_models = dict[tuple[str, str], LanguageModel]()  # by kind and path
 
     def transcribe(self, source: Source, config: DecodingConfig | None = None) -> str:
@@ -77,15 +84,25 @@ class Recognizer:
 
         Raises:
             CheckpointError: a language model cannot be had.
-            RecipeError: a text decoder is wanted of a model that has none, or the method cannot use a language model.
+            RecipeError: a text decoder or a CTC head is wanted of a model that has none, or the method cannot use a
+                language model.
             VocabularyError: a language model of another vocabulary.
         """
-        if config.method in ("attention", "joint") and not isinstance(self.model, SpeechT5):
-            given, mend = f"decoder {config.method}", "Decode with ctc: `--decoder ctc`."
-            raise RecipeError("this model has no text decoder", given=given, mend=mend)
-        if config.timestamps and config.times_by == "attention" and not isinstance(self.model, SpeechT5):
-            given, mend = "times by attention", "Place the words by CTC: `--times ctc`."
-            raise RecipeError("this model has no text decoder", given=given, mend=mend)
+        times_by = config.times_by if config.timestamps else None
+        if not self.model.has_text_decoder:
+            if config.method in ("attention", "joint"):
+                given, mend = f"decoder {config.method}", "Decode with ctc: `--decoder ctc`."
+                raise RecipeError("this model has no text decoder", given=given, mend=mend)
+            if times_by == "attention":
+                given, mend = "times by attention", "Place the words by CTC: `--times ctc`."
+                raise RecipeError("this model has no text decoder", given=given, mend=mend)
+        if self.model.config.blank is None:
+            if config.method != "attention":
+                given, mend = f"decoder {config.method}", "Decode with its text decoder: `--decoder attention`."
+                raise RecipeError("this model has no CTC head", given=given, mend=mend)
+            if times_by == "ctc":
+                given, mend = "times by CTC", "Place the words by attention: `--times attention`."
+                raise RecipeError("this model has no CTC head", given=given, mend=mend)
         fused = self._fused(config)
         if config.method == "ctc-beam":
             automaton_of(fused)
@@ -109,7 +126,7 @@ class Recognizer:
             Transcript(
                 text=self.tokenizer.decode(hypotheses[0].tokens),
                 score=hypotheses[0].score,
-                blank_rate=blanks[row] / max(frames[row], 1),
+                blank_rate=None if blanks is None else blanks[row] / max(frames[row], 1),
                 num_frames=frames[row],
                 alternatives=self._alternatives(hypotheses) if config.num_best else (),
             )
@@ -148,8 +165,10 @@ class Recognizer:
         self, encoded: EncodedRecordings, hypotheses: Sequence[Hypothesis], config: DecodingConfig
     ) -> list[tuple[WordTime, ...]]:
         if config.times_by == "ctc":
-            return ctc_word_times(encoded.ctc_logits, encoded.memory.lengths, hypotheses, self.tokenizer)
-        assert isinstance(self.model, SpeechT5), "checked before"
+            ctc = ctc_of(encoded, self._symbols)
+            assert ctc is not None, "checked before"
+            return ctc_word_times(ctc, hypotheses, self.tokenizer)
+        assert isinstance(self.model, TextDecoding), "checked before"
         return attention_word_times(self.model, encoded.memory, hypotheses, self.tokenizer)
 
 

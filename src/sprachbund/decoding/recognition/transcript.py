@@ -22,7 +22,7 @@ class Transcript:
 
     text: str
     score: float  # log-probability of the CTC path, or what the hypotheses of a beam are ranked by
-    blank_rate: float  # share of frames on which CTC says nothing
+    blank_rate: float | None  # share of frames on which CTC says nothing; None without a CTC head
     num_frames: int
     words: tuple[WordTime, ...] | None = None  # None where no times were asked for
     confidence: float | None = None  # mean of the tokens, 0 to 1; told with the times

@@ -6,6 +6,7 @@ import torch
 
 from sprachbund.decoding.hypothesis import Hypothesis
 from sprachbund.decoding.phones.graphs import ctc_graph
+from sprachbund.decoding.search.ctc_prefix import CtcOutput
 from sprachbund.decoding.times.timestamps import (
     FRAME_SECONDS,
     TokenTime,
@@ -19,25 +20,21 @@ from sprachbund.tokens.text import TextTokenizer
 
 
 def ctc_word_times(
-    logits: Float[Tensor, "batch frame vocab"],
-    lengths: Int[Tensor, " batch"],
-    hypotheses: Sequence[Hypothesis],
-    tokenizer: TextTokenizer,
+    ctc: CtcOutput, hypotheses: Sequence[Hypothesis], tokenizer: TextTokenizer
 ) -> list[tuple[WordTime, ...]]:
     """The words of every utterance's hypothesis in time, in order, without overlap, inside the recording.
 
     Args:
-        logits: of CTC, or log-probabilities; frames past the length are not read.
-        lengths: valid frames.
+        ctc: what the CTC head says of the utterances.
         hypotheses: one an utterance, from any decoder.
-        tokenizer: of their tokens; its vocabulary has the blank.
+        tokenizer: of their tokens.
 
     Raises:
         CheckpointError: a valid frame holds what is not a number.
     """
     tokens = [hypothesis.tokens for hypothesis in hypotheses]
-    times = ctc_token_times(logits, lengths, tokens, blank=tokenizer.vocabulary.blank_id)
-    return times_of_hypotheses(tokenizer, hypotheses, times, lengths)
+    times = ctc_token_times(ctc.logits, ctc.lengths, tokens, blank=ctc.blank)
+    return times_of_hypotheses(tokenizer, hypotheses, times, ctc.lengths)
 
 
 @torch.no_grad()

@@ -100,6 +100,11 @@ class SpeechT5(SpeechEncoder):
             has_norm=config.has_postnet_norm,
         )
 
+    @property
+    def has_text_decoder(self) -> bool:
+        """It has one."""
+        return True
+
     def set_step(self, step: int) -> None:
         """Tell the number of optimizer steps so far: the codebook's temperature follows it."""
         if self.quantizer is not None:

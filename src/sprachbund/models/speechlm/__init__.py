@@ -1,0 +1,1 @@
+"""SpeechLM: speech and text in one space of phonemes or hidden units."""

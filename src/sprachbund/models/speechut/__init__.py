@@ -1,0 +1,1 @@
+"""SpeechUT: hidden units between a speech encoder and a text decoder."""
