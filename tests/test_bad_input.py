@@ -26,7 +26,7 @@ from sprachbund.config import dump_yaml, to_mapping
 from sprachbund.errors import RecipeError, SprachbundError
 from sprachbund.signal.audio import write_audio
 from sprachbund.tokens.text import CharacterTokenizer
-from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe, load_recipe, shipped_recipes
+from sprachbund.training.recipe import Recipe, load_recipe, shipped_recipes
 
 
 @pytest.fixture(scope="module")
@@ -380,7 +380,7 @@ def recipe_or_error(read: Callable[[], Any]) -> None:
         assert isinstance(error, RecipeError)
         assert len(str(error)) > 10
     else:
-        assert isinstance(recipe, PretrainingRecipe | RecognitionRecipe)
+        assert isinstance(recipe, Recipe)
 
 
 @settings(deadline=None, max_examples=60)

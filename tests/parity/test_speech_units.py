@@ -93,7 +93,6 @@ def check_mixing(model: SpeechUnitModel, case: Case) -> None:
     for name, choices in options.items():
         if f"out.{name}.embeddings" not in case:
             continue
-        # The case was made without a mask where it says so by its numbers: the masked frames are those of speech.
         mixed = model.mix_units(speech, units, mix_mask, time_mask=time_mask, with_distance=True, **choices)
         assert_close(mixed.states, case[f"out.{name}.embeddings"], name, valid)
         if f"out.{name}.src_tokens" in case:

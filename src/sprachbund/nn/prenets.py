@@ -45,7 +45,7 @@ class PositionShape(NamedTuple):
     depth: int = 1
     """Convolutions: one whose weight is normalised, or several whose outputs are."""
     sees_padding: bool = False
-    """Let what stands at padding take part, as the original SpeechT5 does."""
+    """Let what stands at padding take part, as one of the original implementations does."""
 
 
 class WaveformPrenet(nn.Module):

@@ -50,7 +50,7 @@ class MaskedPrediction(nn.Module):
         targets = unit_targets(self.model, batch)
         encoded = encode_masked(self.model, batch, targets, with_energy=bool(config.feature_penalty_weight))
         weights = {"masked": config.masked_weight, "unmasked": config.unmasked_weight}
-        terms, figures = unit_terms(self.model, encoded.states, targets, weights)
+        terms, figures = unit_terms(self.model.unit_logits, encoded.states, targets, weights)
         if encoded.energy is not None:
             terms.append(LossTerm("feature_penalty", config.feature_penalty_weight, encoded.energy, targets.num_cells))
         return Loss(tuple(terms), figures)

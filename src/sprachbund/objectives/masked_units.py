@@ -1,6 +1,6 @@
 """Units at masked and unmasked frames: what is to be predicted, and the cross entropy of it (HuBERT, section II-B)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -27,15 +27,22 @@ class UnitTargets:
     num_cells: float  # of the front-end's features that the penalty averages over
 
 
-def unit_targets(model: SpeechEncoder, batch: UnitBatch) -> UnitTargets:
-    """Frame t takes the label at time t; frames that have none are not judged."""
+def unit_targets(
+    model: SpeechEncoder, batch: UnitBatch, labels: Int[Tensor, "batch label"] | None = None, offset: int = 0
+) -> UnitTargets:
+    """Frame t takes the label at time t; frames that have none are not judged.
+
+    Args:
+        model: that hears the batch.
+        batch: of speech.
+        labels: of the same speech at the same rate; None for the batch's units.
+        offset: added to the place of every label.
+    """
     max_frames = labelled_frames(model.config, batch)
     lengths, num_frames = model.speech_prenet.frame_lengths(
         batch.waveform_lengths, batch.waveforms.shape[1], max_frames
     )
-    step = _labels_per_frame(model.config)
-    places = (torch.arange(num_frames, device=batch.units.device).float() * step).long()
-    units = F.pad(batch.units, (0, 1), value=PADDING)[:, places.clamp(max=batch.units.shape[1])]
+    units = frame_labels(batch.units if labels is None else labels, num_frames, labels_per_frame(model.config), offset)
     judged = ~padding_mask_from_lengths(lengths, num_frames)
     num_frames_counted = float(lengths.sum())
     if model.config.original_numerics:
@@ -45,6 +52,21 @@ def unit_targets(model: SpeechEncoder, batch: UnitBatch) -> UnitTargets:
     masked = batch.time_mask[:, :num_frames]
     cells = num_frames_counted * model.config.conv_layers[-1][0]
     return UnitTargets(units, judged & masked, judged & ~masked, cells)
+
+
+def frame_labels(
+    labels: Int[Tensor, "batch label"], num_frames: int, step: float, offset: int = 0
+) -> Int[Tensor, "batch frame"]:
+    """The label of every frame, padding after the last one.
+
+    Args:
+        labels: padded at the end.
+        num_frames: how many to find.
+        step: labels a frame.
+        offset: added to the place of every label, below `step`.
+    """
+    places = (torch.arange(num_frames, device=labels.device).float() * step).long() + offset
+    return F.pad(labels, (0, 1), value=PADDING)[:, places.clamp(max=labels.shape[1])]
 
 
 def encode_masked(model: SpeechEncoder, batch: UnitBatch, targets: UnitTargets, *, with_energy: bool) -> EncodedSpeech:
@@ -60,7 +82,7 @@ def encode_masked(model: SpeechEncoder, batch: UnitBatch, targets: UnitTargets, 
 
 
 def unit_terms(
-    model: SpeechEncoder,
+    predict: Callable[[Tensor], Tensor],
     states: Float[Tensor, "batch frame dim"],
     targets: UnitTargets,
     weights: Mapping[str, float],
@@ -68,7 +90,7 @@ def unit_terms(
     """Cross entropy and accuracy at masked and at unmasked frames; a weight of 0 leaves the accuracy alone.
 
     Args:
-        model: with unit prediction.
+        predict: from states to the logits of units.
         states: of the encoder.
         targets: of the same frames.
         weights: of "masked" and "unmasked".
@@ -79,7 +101,7 @@ def unit_terms(
         chosen = targets.masked if name == "masked" else targets.unmasked
         wanted = targets.units[chosen].long()
         with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
-            logits = model.unit_logits(states[chosen])
+            logits = predict(states[chosen])
             loss = F.cross_entropy(logits, wanted, reduction="sum")
         correct = (logits.detach().argmax(dim=1) == wanted).sum().float()
         figures[f"{name}_accuracy"] = (correct, float(len(wanted)))
@@ -108,10 +130,11 @@ def labelled_frames(config: SpeechEncoderConfig, batch: UnitBatch) -> int | None
     """
     if not config.original_numerics:
         return None
-    return int(batch.units.shape[1] / _labels_per_frame(config))
+    return int(batch.units.shape[1] / labels_per_frame(config))
 
 
-def _labels_per_frame(config: SpeechEncoderConfig) -> float:
+def labels_per_frame(config: SpeechEncoderConfig) -> float:
+    """Units of a frame of the encoder: 1 at 50 a second, 2 at 100."""
     samples_a_frame = 1
     for _, _, stride in config.conv_layers:
         samples_a_frame *= stride

@@ -1,4 +1,4 @@
-"""Speech recognition: cross entropy of the decoder and CTC on the encoder (SpeechT5, section 3.2), or CTC alone."""
+"""Speech to text: cross entropy of the decoder and CTC on the encoder (SpeechT5, section 3.2), or one of them alone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +10,9 @@ from sprachbund.data.batches.batch import TranscribedBatch
 from sprachbund.errors import RecipeError
 from sprachbund.models.encoded import EncodedSpeech
 from sprachbund.models.speech_encoder import SpeechEncoder
-from sprachbund.models.speecht5.model import SpeechT5
+from sprachbund.models.text_decoding import TextDecoding
 from sprachbund.objectives.loss import Figure, Loss, LossTerm
-from sprachbund.objectives.text import END, PADDING, ctc_loss, token_cross_entropy
+from sprachbund.objectives.text import END, PADDING, ctc_loss, impossible_rows, token_cross_entropy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,13 @@ class RecognitionConfig:
     zero_infinity: bool = True
     """Utterances with fewer frames than tokens count as zero in CTC."""
     blank: int | None = None
-    """Id of the CTC blank; None for the last entry of the dictionary."""
+    """Id of the CTC blank; None for the model's own."""
     freeze_encoder_steps: int = 0
     """Optimizer steps in which the encoder and its prenet learn nothing; the CTC head does."""
 
 
 class Recognition(nn.Module):
-    """Speech in, its transcript out.
+    """Speech in, its transcript or translation out.
 
     Args:
         model: any with what the weights need, a text decoder or a CTC head; its codebook is not used.
@@ -51,7 +51,7 @@ class Recognition(nn.Module):
         self.model = model
         self.config = RecognitionConfig() if config is None else config
         self.is_encoder_frozen = self.config.freeze_encoder_steps > 0
-        if self.config.decoder_weight and not isinstance(model, SpeechT5):
+        if self.config.decoder_weight and not model.has_text_decoder:
             raise RecipeError(
                 "the model has no text decoder",
                 given=f"decoder_weight: {self.config.decoder_weight}",
@@ -73,13 +73,14 @@ class Recognition(nn.Module):
         terms: list[LossTerm] = []
         figures: dict[str, Figure] = {}
         if self.config.decoder_weight:
-            assert isinstance(self.model, SpeechT5)
+            assert isinstance(self.model, TextDecoding)
             logits = self.model.decode_text(batch.decoder_input, encoded)
             tokens = token_cross_entropy(logits, batch.targets, self.config.label_smoothing)
             terms.append(LossTerm("decoder", self.config.decoder_weight, tokens.smoothed, count))
             figures["token_accuracy"] = (tokens.correct, tokens.num_tokens)
         if self.config.ctc_weight:
             terms.append(LossTerm("ctc", self.config.ctc_weight, self._ctc(encoded, batch), count))
+            figures["impossible"] = (impossible_rows(batch.targets, encoded.lengths), float(len(batch.targets)))
         return Loss(tuple(terms), figures)
 
     def counts(self, batch: TranscribedBatch) -> dict[str, float]:
@@ -98,7 +99,8 @@ class Recognition(nn.Module):
 
     def _ctc(self, encoded: EncodedSpeech, batch: TranscribedBatch) -> torch.Tensor:
         logits = self.model.ctc_logits(encoded)
-        blank = logits.shape[2] - 1 if self.config.blank is None else self.config.blank
+        blank = self.model.config.blank if self.config.blank is None else self.config.blank
+        assert blank is not None, "a model with a CTC head has a blank"
         return ctc_loss(logits, encoded.lengths, batch.targets, blank=blank, zero_infinity=self.config.zero_infinity)
 
     def _count(self, batch: TranscribedBatch) -> float:

@@ -109,7 +109,7 @@ class SpeechPretraining(nn.Module):
         if not self.predicts_units:
             return [], {}
         weights = {"masked": self.config.masked_weight, "unmasked": self.config.unmasked_weight}
-        return unit_terms(self.model, encoded.states, targets, weights)
+        return unit_terms(self.model.unit_logits, encoded.states, targets, weights)
 
     def _codebook_terms(self, quantized: Quantized) -> tuple[LossTerm, ...]:
         return codebook_terms(self.model, quantized, self.config.diversity_weight, self.config.commitment_weight)

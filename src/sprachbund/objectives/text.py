@@ -66,3 +66,16 @@ def ctc_loss(
         reduction="sum",
         zero_infinity=zero_infinity,
     )
+
+
+def impossible_rows(targets: Int[Tensor, "batch token"], lengths: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Rows that CTC cannot align: it wants a frame for each token, and one between equal ones.
+
+    Args:
+        targets: tokens; padding and ends of sentence among them are skipped.
+        lengths: valid frames of each row.
+    """
+    spoken = (targets != PADDING) & (targets != END)
+    repeated = (targets[:, 1:] == targets[:, :-1]) & spoken[:, 1:] & spoken[:, :-1]
+    needed = spoken.sum(dim=1) + repeated.sum(dim=1)
+    return (needed > lengths).sum().float()

@@ -49,6 +49,15 @@ class UnitBatch(MaskedBatch):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MixedUnitBatch(UnitBatch):
+    """Speech with units that some of its states give way to."""
+
+    mix_mask: Bool[Tensor, "batch frame"] | None  # True where a state may become its unit's vector; valid frames only
+    label_offset: int = 0  # added to the place of the label that a frame takes, where there are several a frame
+    top_units: Int[Tensor, "batch label"] | None = None  # other labels that the states at the top are to tell
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContrastiveBatch(MaskedBatch):
     """Speech with masks, and for each masked frame others of the same utterance to be told from it."""
 

@@ -13,7 +13,7 @@ from lhotse.cut import Cut
 
 from sprachbund.data.batches.augmentation import Augmenter
 from sprachbund.data.batches.batch import SpeechBatch, TextBatch, TranscribedBatch
-from sprachbund.data.batches.crops import NUM_SPECIALS, LabelledCrops
+from sprachbund.data.batches.crops import LabelledCrops
 from sprachbund.data.batches.masking import SpanMasking, codebook_positions, derived_seed, row_generator
 from sprachbund.data.batches.rows import (
     drawn_channel_mask,
@@ -65,7 +65,7 @@ class SpeechCollator:
             ids=tuple(cut.id for cut in cuts),
             waveforms=pad([torch.from_numpy(waveform) for waveform in inputs]),
             waveform_lengths=row_lengths(inputs),
-            units=pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD),
+            units=unit_rows([units for _, units in crops]),
             time_mask=masked,
             mels=pad(mels),
             mel_lengths=row_lengths(mels),

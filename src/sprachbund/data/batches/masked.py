@@ -11,11 +11,10 @@ from numpy.random import RandomState
 
 from sprachbund.data.batches.augmentation import Augmenter
 from sprachbund.data.batches.batch import ContrastiveBatch, TeacherBatch, UnitBatch
-from sprachbund.data.batches.crops import NUM_SPECIALS, PlainCrops, UnitCrops
+from sprachbund.data.batches.crops import PlainCrops, UnitCrops
 from sprachbund.data.batches.masking import SpanMasking, derived_seed, row_generator
 from sprachbund.data.batches.rows import drawn_channel_mask, drawn_time_mask, encoder_inputs, pad, row_lengths
 from sprachbund.shapes import Array, Bool, Float, Int
-from sprachbund.tokens.vocabulary import PAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class UnitCollator(MaskedCollator):
     def __call__(self, cuts: Sequence[Cut], draw: int) -> UnitBatch:
         """Collate the cuts of one plan."""
         crops = [self.crops(cut, one) for cut, one in zip(cuts, self.generators(cuts, draw), strict=True)]
-        units = pad([torch.from_numpy(units + NUM_SPECIALS) for _, units in crops], PAD)
+        units = unit_rows([units for _, units in crops])
         return UnitBatch(**self.masked([waveform for waveform, _ in crops], cuts, draw), units=units)
 
 
