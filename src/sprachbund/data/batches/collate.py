@@ -22,6 +22,7 @@ from sprachbund.data.batches.rows import (
     pad,
     row_lengths,
     shift_right,
+    unit_rows,
 )
 from sprachbund.data.batches.text_noise import NoisedText, TextInfilling, infill
 from sprachbund.data.storage.waveforms import read_waveform

@@ -13,7 +13,14 @@ from sprachbund.data.batches.augmentation import Augmenter
 from sprachbund.data.batches.batch import ContrastiveBatch, TeacherBatch, UnitBatch
 from sprachbund.data.batches.crops import PlainCrops, UnitCrops
 from sprachbund.data.batches.masking import SpanMasking, derived_seed, row_generator
-from sprachbund.data.batches.rows import drawn_channel_mask, drawn_time_mask, encoder_inputs, pad, row_lengths
+from sprachbund.data.batches.rows import (
+    drawn_channel_mask,
+    drawn_time_mask,
+    encoder_inputs,
+    pad,
+    row_lengths,
+    unit_rows,
+)
 from sprachbund.shapes import Array, Bool, Float, Int
 
 
