@@ -92,6 +92,7 @@ def config_of(case: Case) -> UnitPretrainingConfig:
     return UnitPretrainingConfig(
         middle_weight=criterion.get("pred_masked_weight", 1.0),
         top_weight=criterion.get("pred_masked_weight", 1.0),
+        unmasked_weight=criterion.get("pred_nomask_weight", 0.0),
         feature_penalty_weight=penalty,
         # One weight serves all extra losses.
         distance_weight=(criterion["loss_weights"] * 2)[1] if has_distance else 0.0,

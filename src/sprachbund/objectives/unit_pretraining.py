@@ -4,7 +4,7 @@ Every step has speech with its units, units with the text that they stand for, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -35,6 +35,8 @@ class UnitPretrainingConfig:
     """Cross entropy of units at masked frames, between the two Transformers."""
     top_weight: NotNegative = 1.0
     """The same after both."""
+    unmasked_weight: NotNegative = 0.0
+    """Share of both that frames count which are not masked."""
     feature_penalty_weight: NotNegative = 10.0
     """Mean square of the front-end's features."""
     distance_weight: NotNegative = 0.0
@@ -118,7 +120,9 @@ class UnitPretraining(nn.Module):
         if isinstance(batch, MixedUnitBatch):
             return {
                 "middle_units": config.middle_weight,
+                "middle_unmasked_units": config.middle_weight * config.unmasked_weight,
                 "top_units": config.top_weight,
+                "top_unmasked_units": config.top_weight * config.unmasked_weight,
                 "feature_penalty": config.feature_penalty_weight,
                 "distance": config.distance_weight,
             }
@@ -132,7 +136,9 @@ class UnitPretraining(nn.Module):
             frames = float(middle.masked.sum())
             return {
                 "middle_units": frames,
+                "middle_unmasked_units": float(middle.unmasked.sum()),
                 "top_units": float(top.masked.sum()),
+                "top_unmasked_units": float(top.unmasked.sum()),
                 "feature_penalty": middle.num_cells,
                 "distance": frames,
             }
@@ -156,8 +162,10 @@ class UnitPretraining(nn.Module):
             ("middle", self.model.unit_logits, speech.states, middle, config.middle_weight),
             ("top", self.model.top_unit_logits, states, top, config.top_weight),
         ):
-            own, told = unit_terms(predict, found, targets, {"masked": weight, "unmasked": 0.0})
-            terms += [LossTerm(f"{place}_units", term.weight, term.sum, term.count) for term in own]
+            weights = {"masked": weight, "unmasked": weight * config.unmasked_weight}
+            own, told = unit_terms(predict, found, targets, weights)
+            names = {"masked_units": f"{place}_units", "unmasked_units": f"{place}_unmasked_units"}
+            terms += [replace(term, name=names[term.name]) for term in own]
             figures |= {f"{place}_{name}": figure for name, figure in told.items()}
         if speech.energy is not None:
             terms.append(LossTerm("feature_penalty", config.feature_penalty_weight, speech.energy, middle.num_cells))
