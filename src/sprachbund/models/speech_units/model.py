@@ -11,9 +11,9 @@ from sprachbund.models.encoded import Encoded, EncodedSpeech, LayerStates
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speech_units.config import SpeechUnitConfig
 from sprachbund.models.speech_units.outputs import MixedStates
+from sprachbund.models.text_decoding import TextDecoding
 from sprachbund.nn.ctc_head import ConvolutionalCtcHead
-from sprachbund.nn.decoder import Decoded, DecoderStack
-from sprachbund.nn.decoder_cache import DecoderCache
+from sprachbund.nn.decoder import DecoderStack
 from sprachbund.nn.initialization import initialize_like_bert
 from sprachbund.nn.prenets import TextDecoderPrenet
 from sprachbund.nn.scaled_initialization import initialize_by_width
@@ -24,7 +24,7 @@ from sprachbund.shapes import Bool, Float, Int, Tensor
 PADDING = 1
 
 
-class SpeechUnitModel(SpeechEncoder):
+class SpeechUnitModel(TextDecoding, SpeechEncoder):
     """The model; its verbs are what objectives and decoders call.
 
     `top_predictor`, which tells units of the states at the top, is of the kinds below this one.
@@ -56,7 +56,7 @@ class SpeechUnitModel(SpeechEncoder):
         self._initialize()
 
     def _build_text_decoder(self, config: SpeechUnitConfig) -> None:
-        self.decoder: DecoderStack | None = None
+        self.decoder = None
         if config.decoder is None:
             return
         assert config.vocab_size is not None, "checked by the configuration"
@@ -89,11 +89,6 @@ class SpeechUnitModel(SpeechEncoder):
     def num_layers(self) -> int:
         """Layers of both Transformers."""
         return len(self.encoder.layers) + len(self.unit_encoder.layers)
-
-    @property
-    def has_text_decoder(self) -> bool:
-        """Whether it was built with one."""
-        return self.decoder is not None
 
     def speech_states(
         self,
@@ -214,49 +209,6 @@ class SpeechUnitModel(SpeechEncoder):
         assert self.ctc_head is not None, "built without has_ctc_head"
         logits: Tensor = self.ctc_head(encoded.states)
         return logits if self.config.original_numerics else logits[:, : encoded.states.shape[1]]
-
-    def decode_text(
-        self,
-        tokens: Int[Tensor, "batch token"],
-        memory: Encoded,
-        *,
-        token_lengths: Int[Tensor, " batch"] | None = None,
-        cache: DecoderCache | None = None,
-    ) -> Float[Tensor, "batch token vocab"]:
-        """Logits of the token after each of `tokens`.
-
-        Args:
-            tokens: what was said so far; with a cache, only what was not yet given to it.
-            memory: the encoder's states; with a cache, those it was started with.
-            token_lengths: valid tokens; logits after them are zero.
-            cache: from `start_cache`; it is brought up to date.
-        """
-        decoder = self._text_decoder
-        if cache is not None:
-            states = decoder.step(self.text_decoder_prenet(tokens, first=cache.length), cache).states
-        else:
-            states = decoder(self.text_decoder_prenet(tokens), memory.states, memory.padding_mask).states
-        if token_lengths is not None:
-            states = states.masked_fill(padding_mask_from_lengths(token_lengths, tokens.shape[1])[:, :, None], 0.0)
-        logits: Tensor = self.text_head(states)
-        return logits
-
-    def text_attention(
-        self, tokens: Int[Tensor, "batch token"], memory: Encoded
-    ) -> tuple[Float[Tensor, "batch head token frame"], ...]:
-        """Where each layer of the text decoder looks while it reads each of `tokens`: weights that sum to 1."""
-        states = self.text_decoder_prenet(tokens)
-        decoded: Decoded = self._text_decoder(states, memory.states, memory.padding_mask, need_weights=True)
-        return decoded.weights
-
-    def start_cache(self, memory: Encoded) -> DecoderCache:
-        """The cache of an incremental decoding that has not begun."""
-        return self._text_decoder.start_cache(memory.states, memory.padding_mask)
-
-    @property
-    def _text_decoder(self) -> DecoderStack:
-        assert self.decoder is not None, "built without a decoder"
-        return self.decoder
 
     def layer_states(
         self,

@@ -11,8 +11,8 @@ from sprachbund.models.encoded import Encoded
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.speecht5.config import SpeechT5Config
 from sprachbund.models.speecht5.outputs import Mixed, Spectrogram
-from sprachbund.nn.decoder import Decoded, DecoderStack
-from sprachbund.nn.decoder_cache import DecoderCache
+from sprachbund.models.text_decoding import TextDecoding
+from sprachbund.nn.decoder import DecoderStack
 from sprachbund.nn.initialization import initialize_like_bert
 from sprachbund.nn.positions import ScaledSinusoids
 from sprachbund.nn.postnets import Classified, SpectrogramPostnet, UtteranceClassifier
@@ -24,11 +24,12 @@ PADDING = 1
 """The token id of padding."""
 
 
-class SpeechT5(SpeechEncoder):
+class SpeechT5(TextDecoding, SpeechEncoder):
     """The model; its verbs are what objectives and decoders call."""
 
     config: SpeechT5Config
     ctc_head: nn.Linear
+    decoder: DecoderStack
 
     def __init__(self, config: SpeechT5Config) -> None:
         super().__init__(config, config.num_units if config.has_unit_prediction else None)
@@ -100,11 +101,6 @@ class SpeechT5(SpeechEncoder):
             has_norm=config.has_postnet_norm,
         )
 
-    @property
-    def has_text_decoder(self) -> bool:
-        """It has one."""
-        return True
-
     def set_step(self, step: int) -> None:
         """Tell the number of optimizer steps so far: the codebook's temperature follows it."""
         if self.quantizer is not None:
@@ -139,50 +135,6 @@ class SpeechT5(SpeechEncoder):
             replaced = replaced & ~padding_mask[:, :, None]
         states = torch.where(replaced, quantized.states, encoded.states)
         return Mixed(encoded=replace(encoded, states=states), quantized=quantized)
-
-    def decode_text(
-        self,
-        tokens: Int[Tensor, "batch token"],
-        memory: Encoded,
-        *,
-        token_lengths: Int[Tensor, " batch"] | None = None,
-        cache: DecoderCache | None = None,
-    ) -> Float[Tensor, "batch token vocab"]:
-        """Logits of the token after each of `tokens`.
-
-        Args:
-            tokens: what was said so far; with a cache, only what was not yet given to it.
-            memory: the encoder's states; with a cache, those it was started with.
-            token_lengths: valid tokens; logits after them are zero.
-            cache: from `start_cache`; it is brought up to date.
-        """
-        if cache is not None:
-            states = self.text_decoder_prenet(tokens, first=cache.length)
-            states = self.decoder.step(states, cache).states
-        else:
-            states = self.text_decoder_prenet(tokens)
-            states = self.decoder(states, memory.states, memory.padding_mask).states
-        if token_lengths is not None:
-            states = states.masked_fill(padding_mask_from_lengths(token_lengths, tokens.shape[1])[:, :, None], 0.0)
-        logits: Tensor = self.text_head(states)
-        return logits
-
-    def text_attention(
-        self, tokens: Int[Tensor, "batch token"], memory: Encoded
-    ) -> tuple[Float[Tensor, "batch head token frame"], ...]:
-        """Where each layer of the text decoder looks while it reads each of `tokens`: weights that sum to 1.
-
-        Args:
-            tokens: from the start token on.
-            memory: the encoder's states.
-        """
-        states = self.text_decoder_prenet(tokens)
-        decoded: Decoded = self.decoder(states, memory.states, memory.padding_mask, need_weights=True)
-        return decoded.weights
-
-    def start_cache(self, memory: Encoded) -> DecoderCache:
-        """The cache of an incremental decoding that has not begun."""
-        return self.decoder.start_cache(memory.states, memory.padding_mask)
 
     def decode_spectrogram(
         self,
