@@ -1,5 +1,6 @@
 """Batches for tests of objectives, and their rows one by one."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import tiny
 from models.speecht5.sizes import NUM_UNITS, SPEAKER_DIM, VOCAB_SIZE, build
 from sprachbund.data.batches.batch import (
     ContrastiveBatch,
+    MixedUnitBatch,
     SequenceBatch,
     SpeechBatch,
     TeacherBatch,
@@ -21,6 +23,7 @@ from sprachbund.data.batches.batch import (
 )
 from sprachbund.data.batches.masked import distractors
 from sprachbund.data.batches.text_lines import TextLinesBatch
+from sprachbund.data.batches.unit_text import UnitLinesBatch, UnitTextBatch
 from sprachbund.lengths import frames_from_samples
 from sprachbund.models.speecht5.model import SpeechT5
 
@@ -109,6 +112,45 @@ def unit_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0, labels_per_fra
     return UnitBatch(**_masked(samples, generator), units=units.masked_fill(padding(labels), 1))
 
 
+def joint_batches(
+    samples: tuple[int, ...] = SAMPLES, seed: int = 0, labels_per_frame: int = 1
+) -> dict[str, MixedUnitBatch | UnitTextBatch | UnitLinesBatch]:
+    """Speech, pairs and units of `models.speech_units.sizes`."""
+    generator = torch.Generator().manual_seed(seed)
+    frames = [frames_from_samples(length) for length in samples]
+    labels = [labels_per_frame * count for count in frames]
+    rows, width = len(samples), max(frames)
+    lengths = torch.tensor([12 - 2 * row for row in range(rows)])
+
+    def units_of(sizes: list[int]) -> Tensor:
+        drawn = torch.randint(4, NUM_UNITS, (rows, max(sizes)), generator=generator)
+        return drawn.masked_fill(padding(sizes), 1)
+
+    def half(sizes: list[int]) -> Tensor:
+        return (torch.rand(rows, max(sizes), generator=generator) < 0.5) & ~padding(sizes)
+
+    masked = _masked(samples, generator) | {"channel_mask": torch.rand(rows, 24, generator=generator) < 0.1}
+    text = text_batch(tuple(4 - row for row in range(rows)), seed)
+    targets = text.targets[:, 1:]
+    names = tuple(f"pair-{row}" for row in range(rows))
+    assert width == masked["time_mask"].shape[1]
+    return {
+        "speech": MixedUnitBatch(**masked, units=units_of(labels), mix_mask=half(frames)),
+        "paired": UnitTextBatch(
+            ids=names,
+            units=units_of(lengths.tolist()),
+            unit_lengths=lengths,
+            decoder_input=torch.cat([torch.full((rows, 1), 2), targets[:, :-1]], dim=1),
+            targets=targets,
+            target_lengths=text.target_lengths - 1,
+            unit_mask=half(lengths.tolist()),
+        ),
+        "units": UnitLinesBatch(
+            ids=names, units=units_of(lengths.tolist()), unit_lengths=lengths, unit_mask=half(lengths.tolist())
+        ),
+    }
+
+
 def contrastive_batch(samples: tuple[int, ...] = SAMPLES, seed: int = 0, num_distractors: int = 5) -> ContrastiveBatch:
     """Half the frames masked, with distractors of each."""
     masked = _masked(samples, torch.Generator().manual_seed(seed))
@@ -141,7 +183,10 @@ def padding(lengths: tuple[int, ...] | list[int]) -> Tensor:
 
 
 def rows_of(batch: Any) -> list[Any]:
-    """Each row as a batch of one, cut to its own length."""
+    """Each row as a batch of one, cut to its own length; of several streams, the rows of all of them."""
+    if isinstance(batch, Mapping):
+        streams = [[(name, row) for row in rows_of(one)] for name, one in batch.items()]
+        return [dict(rows) for rows in zip(*streams, strict=True)]
     widths = _widths(batch)
     rows = []
     for row in range(len(batch.ids)):
@@ -173,6 +218,10 @@ def _widths(batch: Any) -> dict[str, list[int]]:
     if isinstance(batch, TextToUnitBatch):
         inputs = batch.token_lengths.tolist()
         return {"tokens": inputs, "durations": inputs, "units": batch.unit_lengths.tolist()}
+    if isinstance(batch, UnitTextBatch | UnitLinesBatch):
+        units = batch.unit_lengths.tolist()
+        targets = batch.target_lengths.tolist() if isinstance(batch, UnitTextBatch) else []
+        return {"units": units, "unit_mask": units, "decoder_input": targets, "targets": targets}
     samples = batch.waveform_lengths.tolist()
     frames = [frames_from_samples(length) for length in samples]
     widths = {"waveforms": samples, "time_mask": frames, "distractors": frames, "clean": samples}
@@ -180,7 +229,8 @@ def _widths(batch: Any) -> dict[str, list[int]]:
         return widths | {"units": frames, "codebook_positions": frames, "mels": batch.mel_lengths.tolist()}
     if isinstance(batch, UnitBatch):
         rate = batch.units.shape[1] // batch.time_mask.shape[1]
-        return widths | {"units": [rate * count for count in frames]}
+        labels = [rate * count for count in frames]
+        return widths | {"units": labels, "top_units": labels, "mix_mask": frames}
     if isinstance(batch, ContrastiveBatch | TeacherBatch):
         return widths
     targets = batch.target_lengths.tolist()

@@ -10,6 +10,7 @@ from sprachbund.errors import RecipeError
 from sprachbund.lengths import frames_from_samples
 from sprachbund.objectives.masked_units import (
     encode_masked,
+    frame_labels,
     labelled_frames,
     require_unit_prediction,
     unit_targets,
@@ -55,7 +56,7 @@ def test_terms_are_the_cross_entropy_of_their_frames() -> None:
     model, batch = tiny.hubert_model(), unit_batch()
     targets = unit_targets(model, batch)
     states = encode_masked(model, batch, targets, with_energy=False).states
-    terms, figures = unit_terms(model, states, targets, {"masked": 2.0, "unmasked": 0.5})
+    terms, figures = unit_terms(model.unit_logits, states, targets, {"masked": 2.0, "unmasked": 0.5})
     for term, name, chosen in zip(terms, ("masked", "unmasked"), (targets.masked, targets.unmasked), strict=True):
         logits = torch.stack([model.unit_logits(states[row, frame]) for row, frame in chosen.nonzero().tolist()])
         wanted = torch.stack([batch.units[row, 2 * frame] for row, frame in chosen.nonzero().tolist()])
@@ -69,7 +70,7 @@ def test_a_weight_of_zero_leaves_the_accuracy_alone() -> None:
     model, batch = tiny.hubert_model(), unit_batch()
     targets = unit_targets(model, batch)
     states = encode_masked(model, batch, targets, with_energy=False).states
-    terms, figures = unit_terms(model, states, targets, {"masked": 1.0, "unmasked": 0.0})
+    terms, figures = unit_terms(model.unit_logits, states, targets, {"masked": 1.0, "unmasked": 0.0})
     assert [term.name for term in terms] == ["masked_units"]
     assert set(figures) == {"masked_accuracy", "unmasked_accuracy"}
     assert not figures["unmasked_accuracy"][0].requires_grad
@@ -104,3 +105,11 @@ def test_a_model_without_the_head_is_refused() -> None:
     require_unit_prediction(tiny.hubert_model())
     with pytest.raises(RecipeError, match="does not predict any"):
         require_unit_prediction(tiny.hubert_model(num_units=None))
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_labels_of_frames_may_be_any_of_their_own(step: int) -> None:
+    labels = torch.arange(4, 4 + 5 * step)[None]
+    for offset in range(step):
+        assert torch.equal(frame_labels(labels, 5, float(step), offset), labels[:, offset::step])
+    assert frame_labels(labels, 7, float(step)).tolist() == [[*labels[0, ::step].tolist(), 1, 1]]

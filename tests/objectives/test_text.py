@@ -2,9 +2,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
-from sprachbund.objectives.text import ctc_loss, token_cross_entropy
+from sprachbund.objectives.text import ctc_loss, impossible_rows, token_cross_entropy
 
 TARGETS = torch.tensor([[4, 5, 2], [6, 2, 1]])
 
@@ -55,3 +58,16 @@ def test_too_few_frames_are_infinite_or_nothing(zero_infinity, expected):
     logits = torch.zeros(1, 1, 7)
     target = torch.tensor([[4, 5, 2]])
     assert ctc_loss(logits, torch.tensor([1]), target, blank=6, zero_infinity=zero_infinity).item() == expected
+
+
+@given(data=st.data())
+def test_rows_that_ctc_cannot_align_are_those_with_an_infinite_loss(data):
+    rows = data.draw(st.lists(st.lists(st.integers(4, 6), min_size=1, max_size=5), min_size=1, max_size=4))
+    lengths = torch.tensor([data.draw(st.integers(1, 8)) for _ in rows])
+    targets = pad_sequence([torch.tensor([*row, 2]) for row in rows], batch_first=True, padding_value=1)
+    logits = torch.zeros(len(rows), 8, 7)
+    impossible = sum(
+        not ctc_loss(logits[[row]], lengths[[row]], targets[[row]], blank=0, zero_infinity=False).isfinite()
+        for row in range(len(rows))
+    )
+    assert impossible_rows(targets, lengths) == int(impossible)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
+from sprachbund.data.batches.masking import SpanMasking
 from sprachbund.data.batches.unit_text import UnitLinesBatch, UnitLinesCollator, UnitTextBatch, UnitTextCollator
 from sprachbund.data.unit_streams import UnitLine, UnitText
 from sprachbund.shapes import Array, Int
@@ -43,3 +44,20 @@ def test_a_row_is_the_same_alone_and_whatever_the_draw() -> None:
     assert tiny.differences(together, collate(items, 5)) == []
     assert isinstance(UnitLinesCollator()([UnitLine("a", np.array([4]))], 0), UnitLinesBatch)
     assert together.to("cpu").units.dtype == torch.int64
+
+
+def test_masked_units_are_drawn_for_each_row_alone() -> None:
+    items = [UnitText(str(size), np.full(size, 7), np.full(3, 5)) for size in (9, 30, 21)]
+    masking = SpanMasking(length=4, equal_counts=False)
+    collate = UnitTextCollator(masking=masking, seed=5)
+    batch = collate(items, 2)
+    assert batch.unit_mask is not None and batch.unit_mask.shape == batch.units.shape
+    lines = UnitLinesCollator(masking=masking, seed=5)([UnitLine(item.id, item.units) for item in items], 2)
+    assert lines.unit_mask is not None and torch.equal(lines.unit_mask, batch.unit_mask)
+    for row, length in enumerate(batch.unit_lengths.tolist()):
+        alone = collate(items[row : row + 1], 2).unit_mask
+        assert alone is not None and torch.equal(alone[0], batch.unit_mask[row, :length])
+        assert alone.any() and not batch.unit_mask[row, length:].any()
+    other = collate(items, 3).unit_mask
+    assert other is not None and not torch.equal(other, batch.unit_mask)
+    assert UnitTextCollator()(items, 2).unit_mask is None
