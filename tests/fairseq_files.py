@@ -6,7 +6,7 @@ import sys
 import types
 import typing
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ Metadata = foreign_class("omegaconf.base", "Metadata")
 ContainerMetadata = foreign_class("omegaconf.base", "ContainerMetadata")
 HubertPretrainingConfig = foreign_class("fairseq.tasks.hubert_pretraining", "HubertPretrainingConfig")
 Dictionary = foreign_class("fairseq.data.dictionary", "Dictionary")
+SpeechlmConfig = foreign_class("speechlm.models.speechlm", "SpeechlmConfig")
+SpeechutConfig = foreign_class("speechut.models.speechut", "SpeechutConfig")
 
 
 class LayerKind(enum.Enum):
@@ -39,7 +41,7 @@ class LayerKind(enum.Enum):
 LayerKind.__module__, LayerKind.__qualname__ = "fairseq.dataclass.constants", "LayerKind"
 CLASSES = (
     DictConfig, ListConfig, AnyNode, EnumNode, Metadata, ContainerMetadata, HubertPretrainingConfig, Dictionary,
-    LayerKind,
+    LayerKind, SpeechlmConfig, SpeechutConfig,
 )  # fmt: skip
 
 
@@ -125,16 +127,23 @@ def task_arguments(**changes: Any) -> dict[str, Any]:
     return {"_name": "hubert_pretraining", "label_rate": 50, "sample_rate": 16000, "normalize": False} | changes
 
 
-def checkpoint(weights: Mapping[str, Tensor], cfg: Any = None, args: Any = None) -> dict[str, Any]:
+def dictionary(symbols: Sequence[str]) -> Any:
+    """As a task keeps its own."""
+    places = {symbol: place for place, symbol in enumerate(symbols)}
+    return with_fields(Dictionary(), symbols=list(symbols), count=[1] * len(symbols), indices=places)
+
+
+def checkpoint(
+    weights: Mapping[str, Tensor], cfg: Any = None, args: Any = None, task_state: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """All that stands in a checkpoint, with the state of an optimizer and dictionaries of the task."""
-    dictionary = with_fields(Dictionary(), symbols=["<s>", "<pad>", "0"], count=[1, 1, 5], indices={"<s>": 0})
     return {
         "args": args,
         "cfg": cfg,
         "model": OrderedDict(weights),
         "criterion": OrderedDict(),
         "optimizer_history": [{"criterion_name": "HubertCriterion", "num_updates": 7, "optimizer_name": "FairseqAdam"}],
-        "task_state": {"dictionaries": [dictionary]},
+        "task_state": {"dictionaries": [dictionary(["<s>", "<pad>", "0"])]} if task_state is None else task_state,
         "extra_state": {"epoch": 1, "train_iterator": {"shuffle": True}, "val_loss": 3.5},
         "last_optimizer_state": {"state": {0: {"step": 7, "exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-4}]},
     }

@@ -9,9 +9,13 @@ import torch
 
 from fairseq_files import (
     DictConfig,
+    Dictionary,
     HubertPretrainingConfig,
     LayerKind,
+    SpeechlmConfig,
+    SpeechutConfig,
     checkpoint,
+    dictionary,
     foreign_modules,
     hubert_arguments,
     namespace,
@@ -69,6 +73,38 @@ def test_of_a_fine_tuned_model_the_encoder_counts(tmp_path: Path):
     found = read_fairseq(write(tmp_path / "old.pt", checkpoint(WEIGHTS, args=arguments)))
     assert found.architecture == "wav2vec_ctc"
     assert (found.model["dropout"], found.task["normalize"]) == (0.1, True)
+
+
+def test_the_arguments_around_an_encoder_are_kept_aside(tmp_path: Path):
+    outer = {"_name": "wav2vec_ctc", "dropout": 0.7, "w2v_args": cfg()}
+    for name, file in (("cfg", {"cfg": omegaconf({"model": outer})}), ("args", {"args": namespace(**outer)})):
+        found = read_fairseq(write(tmp_path / f"{name}.pt", checkpoint(WEIGHTS, **file)))
+        assert found.fine_tuning["dropout"] == 0.7
+        assert found.model["dropout"] == 0.1
+    assert read_fairseq(write(tmp_path / "c.pt", checkpoint(WEIGHTS, cfg=omegaconf(cfg())))).fine_tuning == {}
+
+
+def test_dictionaries_of_the_task_are_read(tmp_path: Path):
+    first, second, third = (["<s>", "<pad>", "</s>", "<unk>", *symbols] for symbols in ("ab", "01", "xyz"))
+    state = {
+        "text_dictionary": dictionary(first),
+        "dictionaries": [dictionary(second), dictionary(third)],
+        "target_dictionary": None,
+        "broken": with_fields(Dictionary(), symbols=[1, 2]),
+        "other": namespace(symbols=["a"]),
+        "empty": [],
+        7: dictionary(first),
+    }
+    found = read_fairseq(write(tmp_path / "checkpoint.pt", checkpoint(WEIGHTS, task_state=state)))
+    wanted = {"text_dictionary": first, "dictionaries.0": second, "dictionaries.1": third}
+    assert found.dictionaries == {name: tuple(symbols) for name, symbols in wanted.items()}
+    assert read_fairseq(write(tmp_path / "bare.pt", {"model": WEIGHTS})).dictionaries == {}
+
+
+def test_configurations_of_the_family_are_inert(tmp_path: Path):
+    given = {"model": with_fields(SpeechlmConfig(), text_transformer=with_fields(SpeechutConfig(), dropout=0.5))}
+    found = read_fairseq(write(tmp_path / "checkpoint.pt", checkpoint(WEIGHTS, cfg=given)))
+    assert found.model == {"text_transformer": {"dropout": 0.5}}
 
 
 def test_half_precision_becomes_single(tmp_path: Path):

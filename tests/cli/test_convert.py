@@ -5,7 +5,8 @@ from typer.testing import CliRunner, Result
 
 import tiny
 from fairseq_files import write
-from models.test_convert import PHONES, write_hubert, write_speecht5, write_text_to_unit
+from models.test_convert import PHONES, write_hubert, write_speecht5, write_speechut, write_text_to_unit
+from models.test_unit_checkpoints import TEXT
 from sprachbund.checkpoints.fairseq import read_fairseq
 from sprachbund.checkpoints.store import load_model
 from sprachbund.cli.convert import app
@@ -65,6 +66,33 @@ def test_a_text_to_unit_takes_its_dictionary_of_phones(tmp_path: Path):
     stored = load_model(out)
     assert stored.tokenizer is not None
     assert stored.tokenizer.encode("P0 P3") == [4, 7]
+
+
+def test_a_speechut_finds_the_dictionary_beside_it(tmp_path: Path):
+    source, out = write_speechut(tmp_path / "speechut.pt"), tmp_path / "model"
+    result = run(source, out)
+    assert isinstance(result.exception, CheckpointError)
+    assert not out.exists()
+    TEXT.vocabulary.save(tmp_path / "dict.ltr.txt")
+    result = run(source, out)
+    assert result.exit_code == 0, result.output
+    assert "a copy, not needed: encoder.proj.1.weight" in result.output.splitlines()
+    assert result.output.splitlines()[-1].startswith("speechut of ")
+    stored = load_model(out)
+    assert stored.tokenizer is not None
+    assert stored.tokenizer.vocabulary == TEXT.vocabulary
+
+
+def test_pieces_take_their_numbers_from_the_dictionary_beside_the_source(tmp_path: Path):
+    tokenizer = SentencePieceTokenizer.train(tiny.LINES)
+    (tmp_path / "spm.model").write_bytes(tokenizer._model)
+    symbols = tokenizer.vocabulary.symbols[4:-2]
+    (tmp_path / "dict.txt").write_text("".join(f"{symbol} 1\n" for symbol in reversed(symbols)), "utf-8")
+    result = run(write_speecht5(tmp_path / "speecht5.pt"), tmp_path / "model", "--pieces", tmp_path / "spm.model")
+    assert result.exit_code == 0, result.output
+    stored = load_model(tmp_path / "model")
+    assert stored.tokenizer is not None
+    assert stored.tokenizer.vocabulary.symbols[4:-2] == tuple(reversed(symbols))
 
 
 def test_nothing_is_left_where_the_source_is_refused(tmp_path: Path):

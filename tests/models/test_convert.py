@@ -6,12 +6,14 @@ import pytest
 import torch
 
 import tiny
-from fairseq_files import checkpoint, hubert_arguments, namespace, omegaconf, task_arguments, write
+from fairseq_files import checkpoint, dictionary, hubert_arguments, namespace, omegaconf, task_arguments, write
 from models.hubert.test_fairseq_keys import CONFIG, model_of
 from models.language_model.sizes import VOCAB_SIZE
 from models.language_model.sizes import build as build_lm
 from models.language_model.test_keys import ARGUMENTS as LM_ARGUMENTS
 from models.language_model.test_keys import original as original_lm
+from models.speech_units.sizes import NUM_UNITS
+from models.test_unit_checkpoints import TEXT, arguments_of, original_model
 from models.text_to_unit.sizes import NUM_PHONES, UNUSED, build, phones
 from sprachbund.checkpoints.store import load_model, save_model
 from sprachbund.errors import CheckpointError
@@ -24,6 +26,7 @@ from sprachbund.models.speecht5.model import SpeechT5
 from sprachbund.models.table import build_language_model, build_model, build_text_model
 from sprachbund.models.text_to_unit.keys import KEYS
 from sprachbund.models.text_to_unit.model import TextToUnit
+from sprachbund.models.unit_checkpoints import to_original
 from sprachbund.tokens.symbols import SymbolTokenizer
 from sprachbund.tokens.vocabulary import Vocabulary
 
@@ -107,6 +110,61 @@ def test_arguments_that_do_not_fit_the_weights_are_refused(tmp_path: Path):
     for name, value in (("encoder_layers", "many"), ("dropout", [1]), ("latent_temp", "warm"), ("label_rates", {})):
         with pytest.raises(CheckpointError):
             convert(write_speecht5(tmp_path / "s.pt", **{name: value}), tiny.character_tokenizer())
+
+
+def write_speechut(path: Path, more: dict[str, Any] | None = None, **kept: Any) -> Path:
+    """A SpeechUT fine-tuned for CTC and decoder, in fairseq's layout."""
+    model = original_model("speechut")
+    weights = to_original(model.state_dict(), model.config, "hybrid") | (more or {})
+    arguments, _ = arguments_of(model)
+    task = task_arguments(label_rate=25, normalize=True)
+    inner = {"model": arguments | {"label_rate": 50}, "task": task}
+    cfg = omegaconf({"model": {"_name": "speechut_asr", "w2v_args": inner}, "task": {"label_rate": -1}})
+    return write(path, checkpoint(weights, cfg=cfg, task_state=kept))
+
+
+def test_a_speechut_becomes_a_model_folder(tmp_path: Path):
+    source = write_speechut(tmp_path / "speechut.pt", {"encoder.w2v_model.decoder.version": torch.ones(1)})
+    converted = convert(source, TEXT)
+    assert converted.unused == ("encoder.w2v_model.decoder.version",)
+    assert len(converted.copies) == 6
+    assert "encoder.proj.5.bias" in converted.copies
+    save_model(tmp_path / "model", converted.stored)
+    stored = load_model(tmp_path / "model")
+    assert (stored.kind, stored.facts["architecture"]) == ("speechut", "speechut_asr")
+    assert "`encoder.proj.5.bias`" in stored.card
+    model, original = build_model(stored, where="here"), original_model("speechut", original_numerics=False)
+    assert (model.config.is_normalized, model.config.unit_rate, model.config.original_numerics) == (True, 25.0, False)
+    with torch.no_grad():
+        ours, theirs = (one.ctc_logits(one.encode_speech(*WAVEFORM)) for one in (model, original))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_speechut_may_keep_its_dictionaries(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"needs its dictionary.*given: none"):
+        convert(write_speechut(tmp_path / "speechut.pt"))
+    source = write_speechut(tmp_path / "kept.pt", target_dictionary=dictionary(TEXT.vocabulary.symbols))
+    assert convert(source).stored.tokenizer.vocabulary == TEXT.vocabulary
+    units = Vocabulary(str(number) for number in range(NUM_UNITS - 5))
+    units.save(tmp_path / "dict.km.txt")
+    assert convert(source, TEXT).stored.kind == "speechut"
+    Vocabulary("ab").save(tmp_path / "dict.km.txt")
+    with pytest.raises(CheckpointError, match=r"dictionary of units beside.*given: 6 symbols, the model has 17"):
+        convert(source, TEXT)
+
+
+def test_a_speechut_whose_arguments_lie_is_refused(tmp_path: Path):
+    model = original_model("speechut")
+    weights = to_original(model.state_dict(), model.config, "pretrained")
+    arguments, _ = arguments_of(model)
+    for name, value in (
+        ("encoder_layers", 3), ("encoder_layers", "many"), ("dropout", [1]), ("text_transformer", 5), ("conv_pos", "?"),
+        ("final_dim", "wide"), ("encoder_attention_heads", 0), ("feature_grad_mult", "x"), ("target_glu", True),
+        ("text_transformer", {"encoder": {"embed_dim": None}}), ("logit_temp", -1.0),
+    ):  # fmt: skip
+        wrong = namespace(**{**arguments, name: value, "label_rate": 50})
+        with pytest.raises(CheckpointError):
+            convert(write(tmp_path / "s.pt", checkpoint(weights, args=wrong)), TEXT)
 
 
 PHONES = SymbolTokenizer(Vocabulary(f"P{number}" for number in range(NUM_PHONES - 4)))

@@ -9,7 +9,9 @@ from sprachbund.models.fairseq_names import (
     read_activation,
     read_norm,
     refuse_others,
+    relative_rules,
     stack_rules,
+    text_decoder_rules,
     waveform_rules,
 )
 
@@ -29,6 +31,27 @@ def test_attention_has_four_projections():
 def test_layers_keep_their_number():
     renamed = KeyTable(stack_rules("encoder")).to_ours(["encoder.layers.11.fc1.weight", "encoder.layer_norm.bias"])
     assert list(renamed.names.values()) == ["encoder.layers.11.feed_forward.inner.weight", "encoder.norm.bias"]
+
+
+def test_relative_positions_are_of_the_stack_and_their_norm_of_each_layer():
+    names = ["decoder.pos_emb.pe_k.weight", "decoder.layers.3.norm_k.bias", "encoder.pos_emb.pe_k.weight"]
+    renamed = KeyTable(relative_rules("decoder")).to_ours(names)
+    assert list(renamed.names.values()) == ["decoder.relative.table.weight", "decoder.layers.3.relative_norm.bias"]
+    assert renamed.unused == (names[2],)
+
+
+def test_a_decoder_attends_to_itself_and_to_a_memory():
+    inner = ("self_attn", "encoder_attn", "self_attn_layer_norm", "encoder_attn_layer_norm", "fc1", "final_layer_norm")
+    names = [f"d.layers.0.{part}{'.q_proj' if part.endswith('attn') else ''}.bias" for part in inner]
+    renamed = KeyTable(text_decoder_rules("d")).to_ours(names)
+    assert [name.removeprefix("d.layers.0.") for name in renamed.names.values()] == [
+        "attention.query.bias",
+        "memory_attention.query.bias",
+        "attention_norm.bias",
+        "memory_attention_norm.bias",
+        "feed_forward.inner.bias",
+        "final_norm.bias",
+    ]
 
 
 @pytest.mark.parametrize(("norm", "place"), [("group", "2"), ("layer", "2.1")])

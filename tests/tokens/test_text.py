@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sprachbund.errors import VocabularyError
 from sprachbund.tokens.text import CharacterTokenizer, SentencePieceTokenizer, TextTokenizer, load_tokenizer
-from sprachbund.tokens.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from sprachbund.tokens.vocabulary import ADDED_SYMBOLS, BOS, EOS, PAD, UNK, Vocabulary
 
 LINES = [
     "hello you there",
@@ -98,6 +98,17 @@ def test_a_saved_tokenizer_is_loaded_as_it_was(tokenizer: TextTokenizer, tmp_pat
     loaded.save(tmp_path / "again")
     for path in (tmp_path / "tokenizer").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_pieces_may_have_other_numbers() -> None:
+    tokenizer = SentencePieceTokenizer.train(LINES)
+    pieces = [symbol for symbol in tokenizer.vocabulary.symbols[4:] if symbol not in ADDED_SYMBOLS]
+    turned = tokenizer.with_vocabulary(Vocabulary(reversed(pieces)))
+    assert turned.vocabulary.symbols[4:] == tuple(reversed(pieces))
+    for line in LINES:
+        assert turned.decode(turned.encode(line)) == tokenizer.decode(tokenizer.encode(line))
+        if line.split():
+            assert turned.encode(line) != tokenizer.encode(line)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "vocabulary.txt", "sentencepiece.model"])

@@ -1,7 +1,7 @@
 """Checkpoints that fairseq has written: weights, and the configuration as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from sprachbund.shapes import Tensor
 _TYPES = (bool, bytes, dict, float, int, list, set, str, tuple, type)
 # What stands in such a file beside tensors and containers: configurations, dictionaries and counters, all inert here.
 _INERT = (
-    "argparse.Namespace", "omegaconf.", "fairseq.", "speecht5.", "typing.", "torch.device", "torch.float16",
-    "torch.float32", "numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
-    "_codecs.encode", *(f"builtins.{kind.__name__}" for kind in _TYPES),
+    "argparse.Namespace", "omegaconf.", "fairseq.", "speecht5.", "speechlm.", "speechut.", "typing.", "torch.device",
+    "torch.float16", "torch.float32", "numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar", "_codecs.encode", *(f"builtins.{kind.__name__}" for kind in _TYPES),
 )  # fmt: skip
-_OWNERS = ("omegaconf.", "fairseq.", "speecht5.", "typing.")
+_DICTIONARY = "fairseq.data.dictionary.Dictionary"
+_OWNERS = ("omegaconf.", "fairseq.", "speecht5.", "speechlm.", "speechut.", "typing.")
 MOST_VALUES = 100_000  # of a configuration; a few texts that hold each other may stand for more than any memory
 DEEPEST = 30
 MOST_REFERENCES = 5  # one behind the other
@@ -35,6 +36,8 @@ class FairseqCheckpoint:
     task: Mapping[str, Any]  # arguments of the task
     has_arguments: bool  # whether the file says any
     weights: Mapping[str, Tensor]  # single precision, whatever the file has
+    fine_tuning: Mapping[str, Any] = field(default_factory=dict)  # arguments of the model around that encoder, if any
+    dictionaries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # symbols the task kept, by its names
 
 
 def read_fairseq(path: Path) -> FairseqCheckpoint:
@@ -59,7 +62,15 @@ def read_fairseq(path: Path) -> FairseqCheckpoint:
     except PickleRefusedError as error:
         raise CheckpointError("the configuration in this checkpoint cannot be used", where=path, given=error) from None
     weights = {name: _to_single(tensor) for name, tensor in file.tensors(stored).items()}
-    return FairseqCheckpoint(path, *_parts(arguments), bool(arguments), weights)
+    outer = _mapping(arguments.get("model"), arguments)
+    return FairseqCheckpoint(
+        path,
+        *_parts(arguments),
+        bool(arguments),
+        weights,
+        fine_tuning=outer if isinstance(outer.get("w2v_args"), dict) else {},
+        dictionaries=_dictionaries(content.get("task_state")),
+    )
 
 
 def _describe(content: Any) -> str:
@@ -104,6 +115,19 @@ def _parts(arguments: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], di
         _, encoder, encoder_task = _parts(inner)
         return architecture, encoder, encoder_task
     return architecture, model, task
+
+
+def _dictionaries(state: Any) -> dict[str, tuple[str, ...]]:
+    """The dictionaries in the state of a task; those in a list are numbered."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in state.items() if isinstance(state, dict) else ():
+        parts = {f"{name}.{number}": part for number, part in enumerate(value)} if isinstance(value, list) else {}
+        for place, part in (parts or {name: value}).items():
+            fields = part.state if isinstance(part, Stub) and part.name == _DICTIONARY else None
+            symbols = fields.get("symbols") if isinstance(fields, dict) else None
+            if isinstance(place, str) and isinstance(symbols, list) and all(isinstance(one, str) for one in symbols):
+                found[place] = tuple(symbols)
+    return found
 
 
 def _mapping(value: Any, otherwise: Mapping[str, Any]) -> dict[str, Any]:

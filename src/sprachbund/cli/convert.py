@@ -23,8 +23,13 @@ def convert(
     to: Annotated[Layout, typer.Option(help="Layout to write; for transformers SOURCE is a model folder of ours.")] = (
         Layout.OURS
     ),
-    dictionary: Annotated[Path | None, typer.Option(help="dict.txt of the text or phones, where text is read.")] = None,
-    pieces: Annotated[Path | None, typer.Option(help="SentencePiece model of the text, for SpeechT5.")] = None,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(help="dict.txt of the text or phones, where SOURCE neither holds it nor has it beside."),
+    ] = None,
+    pieces: Annotated[
+        Path | None, typer.Option(help="SentencePiece model of the text, where it is cut into pieces.")
+    ] = None,
 ) -> None:
     """Make a model folder of a model that another tool has trained; nothing in its files is executed."""
     if to is Layout.TRANSFORMERS:
@@ -36,6 +41,7 @@ def convert(
         typer.echo(f"a HuBERT of transformers in {out}")
         return
     from sprachbund.checkpoints.store import save_model
+    from sprachbund.models.checkpoint_text import dictionary_of_pieces
     from sprachbund.models.convert import convert as convert_model
     from sprachbund.tokens.symbols import SymbolTokenizer
     from sprachbund.tokens.text import SentencePieceTokenizer, TextTokenizer
@@ -43,7 +49,7 @@ def convert(
 
     tokenizer: TextTokenizer | None = None
     if pieces is not None:
-        tokenizer = SentencePieceTokenizer.from_files(pieces, dictionary)
+        tokenizer = SentencePieceTokenizer.from_files(pieces, dictionary or dictionary_of_pieces(source))
     elif dictionary is not None:
         tokenizer = SymbolTokenizer(Vocabulary.from_fairseq(dictionary))
     converted = convert_model(source, tokenizer)
@@ -51,6 +57,8 @@ def convert(
     for name in converted.unused:
         # A file may call its weights anything, also what would tell the terminal what to do.
         typer.echo(f"not used: {name if name.isprintable() else ascii(name)}")
+    for name in converted.copies:
+        typer.echo(f"a copy, not needed: {name if name.isprintable() else ascii(name)}")
     for guess in converted.guesses:
         typer.echo(f"not said, taken: {guess}")
     count = sum(weight.numel() for weight in converted.stored.weights.values())

@@ -18,6 +18,7 @@ from sprachbund.models.language_model import keys as language_model
 from sprachbund.models.speecht5.keys import config_from_original, key_table
 from sprachbund.models.table import build_any
 from sprachbund.models.text_to_unit import keys as text_to_unit
+from sprachbund.models.unit_checkpoints import is_speech_units, read_unit_checkpoint
 from sprachbund.tokens.symbols import SymbolTokenizer
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.tokens.vocabulary import Vocabulary
@@ -38,6 +39,7 @@ class Converted:
     stored: StoredModel
     unused: tuple[str, ...]  # original names of weights that have no place in the model
     guesses: tuple[str, ...]  # what the source did not say, as clauses
+    copies: tuple[str, ...] = ()  # original names of weights that another name holds as well
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def _describe(path: Path) -> str:
 
 def _convert_fairseq(path: Path, tokenizer: TextTokenizer | None) -> Converted:
     checkpoint = read_fairseq(path)
+    if is_speech_units(checkpoint.weights):
+        return _convert_speech_units(checkpoint, tokenizer)
     if is_fairseq_hubert(checkpoint.weights):
         return _convert_hubert(checkpoint)
     if _SPEECHT5_MARK in checkpoint.weights:
@@ -98,7 +102,7 @@ def _convert_fairseq(path: Path, tokenizer: TextTokenizer | None) -> Converted:
         "this checkpoint of fairseq holds another kind of model",
         where=path,
         given=f"{checkpoint.architecture or 'unnamed'}, with {', '.join(names[:3])} and {len(names) - 3} more weights",
-        mend="HuBERT, wav2vec 2.0, SpeechT5, FastText2Unit and language models can be converted.",
+        mend="HuBERT, wav2vec 2.0, SpeechT5, SpeechLM, SpeechUT, FastText2Unit and language models can be converted.",
     )
 
 
@@ -126,6 +130,14 @@ def _convert_speecht5(checkpoint: FairseqCheckpoint, tokenizer: TextTokenizer | 
     stored = StoredModel("speecht5", to_mapping(config), weights, tokenizer)
     guesses = () if checkpoint.has_arguments else ("all but the sizes of dictionaries, as in the published base model",)
     return _with_facts(Converted(stored, renamed.unused, guesses), checkpoint)
+
+
+def _convert_speech_units(checkpoint: FairseqCheckpoint, tokenizer: TextTokenizer | None) -> Converted:
+    with _described(checkpoint):
+        found = read_unit_checkpoint(checkpoint, tokenizer)
+    config = replace(found.config, original_numerics=False)
+    stored = StoredModel(found.kind, to_mapping(config), found.weights, found.tokenizer)
+    return _with_facts(Converted(stored, found.unused, found.guesses, found.copies), checkpoint)
 
 
 def _convert_text_to_unit(checkpoint: FairseqCheckpoint, tokenizer: TextTokenizer | None) -> Converted:
@@ -211,6 +223,13 @@ def _card(kind: str, facts: dict[str, str], converted: Converted) -> str:
         lines += ["", "The source did not say, so these were taken: " + "; ".join(converted.guesses) + "."]
     if converted.unused:
         lines += ["", "Weights of the source that have no place here:", "", *(f"- `{one}`" for one in converted.unused)]
+    if converted.copies:
+        lines += [
+            "",
+            "Weights of the source that others hold as well:",
+            "",
+            *(f"- `{one}`" for one in converted.copies),
+        ]
     return "\n".join([*lines, ""])
 
 

@@ -198,6 +198,10 @@ class SentencePieceTokenizer:
         vocabulary = None if dictionary is None else Vocabulary.from_fairseq(dictionary).with_symbols(*ADDED_SYMBOLS)
         return cls(read_tokenizer_file(Path(model)), vocabulary)
 
+    def with_vocabulary(self, vocabulary: Vocabulary) -> "SentencePieceTokenizer":
+        """The same pieces with other ids."""
+        return type(self)(self._model, vocabulary)
+
     def encode(self, text: str) -> list[int]:
         """See `TextTokenizer.encode`."""
         return self.vocabulary.ids_of(self._pieces(text))

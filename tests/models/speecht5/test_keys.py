@@ -117,6 +117,11 @@ def test_original_arguments_are_read():
     assert config.original_numerics
 
 
+def test_a_fine_tuned_model_knows_of_no_labels():
+    assert config_from_original({"label_rates": -1.0, "sample_rate": 100}, 50, None).unit_rate == 50
+    assert config_from_original({"label_rates": 25, "sample_rate": 8000}, 50, 20).unit_rate == 50
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -56,7 +56,6 @@ _REQUIRED: dict[str, tuple[Any, ...]] = {
     "text_transformer.no_cross_attention": (False,),
     "text_transformer.no_decoder_final_norm": (False,),
     "text_transformer.quant_noise.pq": (0, 0.0),
-    "text_transformer.decoder.learned_pos": (False,),
 }
 
 
@@ -184,7 +183,8 @@ def decoder_fields(transformer: Mapping[str, Any], *, is_relative: bool, is_rese
     """
     decoder = inner(transformer, "decoder")
     dim, get = decoder.get("embed_dim", 768), transformer.get
-    refuse_others(decoder, {"learned_pos": (False,), "input_dim": (dim,), "output_dim": (dim,)})
+    places = {"decoder.learned_pos": (False,), "decoder.input_dim": (dim,), "decoder.output_dim": (dim,)}
+    refuse_others({f"decoder.{name}": value for name, value in decoder.items()}, places)
     return {
         "decoder": _text_stack(
             transformer, decoder, num_heads=12, layerdrop=0.1, distance=_DECODER_DISTANCE if is_relative else None
@@ -242,7 +242,7 @@ def _unit_encoder_fields(transformer: Mapping[str, Any], is_relative: bool) -> d
     encoder, get = inner(transformer, "encoder"), transformer.get
     has_positions = not get("no_token_positional_embeddings", False)
     if has_positions:
-        refuse_others({"text_transformer.encoder.learned_pos": encoder.get("learned_pos", True)}, _LEARNED)
+        refuse_others({"encoder.learned_pos": encoder.get("learned_pos", True)}, {"encoder.learned_pos": (True,)})
     distance = _ENCODER_DISTANCE if is_relative else None
     return {
         "unit_encoder": _text_stack(transformer, encoder, num_heads=8, layerdrop=0.0, distance=distance),
@@ -250,9 +250,6 @@ def _unit_encoder_fields(transformer: Mapping[str, Any], is_relative: bool) -> d
         "has_unit_embedding_norm": bool(get("layernorm_embedding", True)),
         "scale_unit_embedding": not get("no_scale_embedding", True),
     }
-
-
-_LEARNED = {"text_transformer.encoder.learned_pos": (True,)}
 
 
 def _text_stack(

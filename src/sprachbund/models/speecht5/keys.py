@@ -6,12 +6,13 @@ from typing import Any, cast
 from sprachbund.checkpoints.key_table import KeyTable
 from sprachbund.errors import CheckpointError
 from sprachbund.models.fairseq_names import (
-    attention_rules,
     parse_conv_layers,
     read_activation,
     read_norm,
     refuse_others,
+    relative_rules,
     stack_rules,
+    text_decoder_rules,
     waveform_rules,
 )
 from sprachbund.models.speecht5.config import SpeechT5Config
@@ -20,15 +21,12 @@ from sprachbund.nn.waveform_frontend import ConvolutionShape
 
 _ENCODER = [
     *stack_rules("encoder"),
-    ("encoder.layers.{n}.norm_k.{kind}", "encoder.layers.{n}.relative_norm.{kind}"),
-    ("encoder.pos_emb.pe_k.weight", "encoder.relative.table.weight"),
+    *relative_rules("encoder"),
     ("encoder.proj.{kind}", "ctc_head.{kind}"),
 ]
 
 _DECODER = [
-    *stack_rules("decoder"),
-    *attention_rules("decoder.layers.{n}.encoder_attn", "decoder.layers.{n}.memory_attention"),
-    ("decoder.layers.{n}.encoder_attn_layer_norm.{kind}", "decoder.layers.{n}.memory_attention_norm.{kind}"),
+    *text_decoder_rules("decoder"),
     ("decoder.layers.{n}.norm_k.{kind}", "decoder.unused_relative_norms.{n}.{kind}"),
     ("decoder.pos_emb.pe_k.weight", "decoder.unused_relative.table.weight"),
 ]
@@ -147,7 +145,7 @@ def config_from_original(
         has_unit_prediction=num_units is not None,
         unit_dim=get("final_dim", 256) if get("final_dim", 256) > 0 else encoder.dim,
         unit_temperature=get("logit_temp", 0.1),
-        unit_rate=float(get("label_rates", 50)) * 16000 / get("sample_rate", 16000),
+        unit_rate=_unit_rate(arguments),
         has_quantizer=get("use_codebook", False),
         codebook_groups=get("latent_groups", 2),
         codes_per_group=get("latent_vars", 100),
@@ -157,6 +155,12 @@ def config_from_original(
         speaker_embedding_dim=None if get("sid_no_embed_postnet", False) else get("sid_embed_dim", 128),
         original_numerics=True,
     )
+
+
+def _unit_rate(arguments: Mapping[str, Any]) -> float:
+    """Labels a second; fine-tuning has none, and says -1."""
+    rate = float(arguments.get("label_rates", 50))
+    return rate * 16000 / arguments.get("sample_rate", 16000) if rate > 0 else 50.0
 
 
 def _stack_config(arguments: Mapping[str, Any], side: str) -> StackConfig:
