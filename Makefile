@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help check test test-slow demo reproduce bench corpora format clean
+.PHONY: help check test test-slow demo reproduce claims bench corpora format clean
 
 help:
 	@echo "make demo       about 20 minutes: real speech to transcripts, report in demo/report.html"
 	@echo "make reproduce  an hour or two by estimate, resumable: the same path at the size that pays on two cores"
 	@echo "make test       the fast tests;  make test-slow  the others"
+	@echo "make claims     hours by estimate, resumable: SpeechLM, SpeechUT and others on one budget; WORKERS=2, HOURS=8 stops"
 	@echo "make bench      a quarter of an hour on an idle machine: speed against transformers, into docs/benchmarks.md"
 	@echo "make check      format, lint, types, import directions, public names"
 	@echo "make corpora    fetch the packages that corpus tests read"
@@ -44,6 +45,10 @@ demo: $(INSTALLED)
 
 reproduce: $(INSTALLED)
 	$(BIN)/sprachbund demo --plan reproduce --out reproduce
+
+WORKERS ?= 2
+claims: $(INSTALLED)
+	$(BIN)/sprachbund claims --out claims --workers $(WORKERS) $(if $(HOURS),--hours $(HOURS))
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -18,6 +18,7 @@ from sprachbund.config import (
     from_mapping,
     nearest,
     parse_yaml,
+    placed,
     read_yaml,
     to_mapping,
 )
@@ -218,3 +219,15 @@ def test_ranges_of_numbers(key: str, good: tuple[float, ...], bad: tuple[float, 
     for value in bad:
         with pytest.raises(RecipeError, match=f"the value of '{key}' cannot be used"):
             from_mapping(Ranges, {key: value}, "x")
+
+
+@pytest.mark.parametrize("folder", [Path(), Path("a/b c"), Path("/x: #1")])
+def test_places_beside_the_recipe_are_found(folder: Path) -> None:
+    plain = {"a": "$HERE/units", "b": ["$HERE/x/y", 3, None], "c": {"d": "$HEREunits"}, "e": "x/$HERE/y", "f": "$HERE"}
+    assert placed(plain, folder) == {
+        "a": str(folder / "units"),
+        "b": [str(folder / "x" / "y"), 3, None],
+        "c": {"d": "$HEREunits"},
+        "e": "x/$HERE/y",
+        "f": "$HERE",
+    }

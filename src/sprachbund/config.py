@@ -32,6 +32,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Plain = dict[str, Any]
 
 
+HERE = "$HERE"  # in a recipe: the folder of the file
 LONGEST_YAML = 1 << 18  # characters: a hundred times what a recipe has, and seconds of parsing
 LARGEST_INTEGER = 2**63 - 1  # what counts, seeds and sizes are stored in
 
@@ -102,6 +103,16 @@ def read_yaml(path: Path) -> Plain:
         return parse_yaml(path.read_text("utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError("this file cannot be read as text", where=path, given=_reason(error)) from None
+
+
+def placed(value: Any, folder: Path) -> Any:
+    """Plain values in which every text ``$HERE/a/b`` has become the path of a/b in `folder`."""
+    if isinstance(value, dict):
+        return {key: placed(inner, folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [placed(inner, folder) for inner in value]
+    is_inside = isinstance(value, str) and value.startswith(f"{HERE}/")
+    return str(folder / value.removeprefix(f"{HERE}/")) if is_inside else value
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:

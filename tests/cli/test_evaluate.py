@@ -4,11 +4,13 @@ from typing import Any
 import pytest
 
 import tiny
+import translated
 from commands import assert_refused, fingerprints, run_command
 from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.decoding.recognition.config import DecodingConfig
 from sprachbund.evaluation.decoded import DecodedManifest
 from sprachbund.evaluation.evaluate import load_evaluation
+from sprachbund.evaluation.translation import load_translations
 from sprachbund.serving.load import load
 from sprachbund.serving.manifests import decode_cuts
 
@@ -96,3 +98,41 @@ def test_the_recogniser_of_pocketsphinx_is_evaluated_alike(
     assert (result.blank_rate, result.wer.errors, result.num_clips) == (None, 0, 4)
     refused = run_command("evaluate", "pocketsphinx", manifest, "--beam", 3)
     assert_refused(refused, "pocketsphinx takes none of the options")
+
+
+def test_translations_are_scored_and_compared(tmp_path: Path):
+    model = translated.write_translator(tmp_path / "model")
+    manifest = translated.write_corpus(tmp_path / "corpus", 4, without=(1,))
+    arguments = ("evaluate", "translation", model, manifest, "--target", "de", "--beam", 1)
+    outcome = run_command(*arguments, "--out", tmp_path / "one.json")
+    assert outcome.code == 0
+    assert outcome.err == "1 clips have no translation into de and are left out\n"
+    result = load_translations(tmp_path / "one.json")
+    assert [each.id for each in result.utterances] == ["clip-000", "clip-002", "clip-003"]
+    assert [each.reference for each in result.utterances] == [translated.TRANSLATIONS[place] for place in (0, 2, 3)]
+    for score in result.scores:
+        assert f"{score.metric:<12} {score.value:.1f}" in outcome.out and score.signature in outcome.out
+    again = run_command(*arguments, "--against", tmp_path / "one.json")
+    assert again.code == 0 and again.out.startswith(outcome.out)
+    assert again.out.count("difference +0.0, p = 1.000") == len(result.scores)
+    before = fingerprints(tmp_path)
+    out = ("--out", tmp_path / "two.json")
+    assert_refused(run_command(*arguments[:5], "xx", *out), "no clip has a translation", "Known are: de, fr")
+    assert_refused(run_command(*arguments, *out, "--against", manifest), "translations cannot be read")
+    other = translated.write_corpus(tmp_path / "other", 2)
+    before |= {name: mark for name, mark in fingerprints(tmp_path).items() if name.startswith("other")}
+    refused = run_command(*arguments[:3], other, *arguments[4:], *out, "--against", tmp_path / "one.json")
+    assert_refused(refused, "same clips")
+    assert fingerprints(tmp_path) == before
+
+
+def test_recognition_is_the_usual_verb(workplace: Path):
+    manifest = workplace / "corpus" / "clip.jsonl.gz"
+    usual, named = (
+        run_command("evaluate", *verb, workplace / "model", manifest).out.rpartition("decoded")[0]
+        for verb in ((), ("recognition",))
+    )
+    assert usual == named and "word error rate" in usual
+    first = run_command("evaluate", "--decoder", "ctc", workplace / "model", manifest)
+    assert first.out.rpartition("decoded")[0] == usual
+    assert "translation" in run_command("evaluate", "--help").out

@@ -11,6 +11,7 @@ from lhotse.audio import AudioSource
 from typer.testing import CliRunner, Result
 
 import tiny
+import translated
 from sprachbund.cli.tokens import app
 from sprachbund.data.exporters.registry import export_corpus
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
@@ -50,6 +51,19 @@ def test_units_are_fitted_and_assigned(manifest: Path, tmp_path: Path) -> None:
     for cut in read_cuts(tmp_path / "labelled" / "cuts.jsonl.gz"):
         assert len(load_units(cut, model.fingerprint)) >= 58
     assert (tmp_path / "labelled" / "units").is_dir()
+
+
+def test_a_tokenizer_of_translations(tmp_path: Path) -> None:
+    manifest = translated.write_corpus(tmp_path / "corpus", 5, without=(2,))
+    trained = run("train-text", manifest, "--kind", "character", "--target", "de", "--out", tmp_path / "german")
+    assert trained.exit_code == 0, trained.output
+    tokenizer = load_tokenizer(tmp_path / "german")
+    # As written: capitals, points and all, and nothing of clips without a translation.
+    for place, text in enumerate(translated.TRANSLATIONS[:5]):
+        assert (tokenizer.decode(tokenizer.encode(text)) == text) == (place != 2)
+    refused = run("train-text", manifest, "--kind", "character", "--target", "xx", "--out", tmp_path / "none")
+    assert isinstance(refused.exception, DataError) and "Known are: de, fr" in str(refused.exception)
+    assert not (tmp_path / "none").exists()
 
 
 def test_units_of_a_shar_are_those_of_its_manifest(manifest: Path, tmp_path: Path) -> None:

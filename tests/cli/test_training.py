@@ -7,7 +7,7 @@ import pytest
 
 from sprachbund.cli.training import run_recipe
 from sprachbund.errors import RecipeError
-from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe
+from sprachbund.training.speech_recipes import PretrainingRecipe, RecognitionRecipe
 
 
 @pytest.fixture

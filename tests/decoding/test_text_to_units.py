@@ -25,6 +25,7 @@ from sprachbund.models.sequence.model import SequenceModel
 from sprachbund.models.text_to_unit.config import TextToUnitConfig
 from sprachbund.models.text_to_unit.model import TextToUnit
 from sprachbund.tokens.phones import PHONES, phone_vocabulary
+from sprachbund.tokens.reduction import reduced
 from sprachbund.tokens.symbols import SymbolTokenizer
 
 VOCABULARY = phone_vocabulary(places=False)
@@ -164,3 +165,18 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
         (folder / "config.json").write_text(json.dumps(changed), "utf-8")
         with pytest.raises(CheckpointError, match="does not say what units it makes"):
             UnitsOfPhones.load(folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reduced_units_are_the_others_without_repetitions(kind: str, tmp_path: Path) -> None:
+    folder, phones = write_model(tmp_path / "model", kind), f"{write_phones(tmp_path / 'phones', 40)}#phones"
+    whole, short = (
+        transform_lines(phones, UnitsOfPhones.load(folder, is_reducing=is_reducing), tmp_path / str(is_reducing)).store
+        for is_reducing in (False, True)
+    )
+    assert whole is not None and short is not None and len(whole) == len(short)
+    assert short.ids_field("units").is_reduced
+    for number in range(len(short)):
+        units = short.tokens("units", number)
+        assert units.tolist() == reduced(whole.tokens("units", number)).units.tolist()
+        assert not (units[1:] == units[:-1]).any()

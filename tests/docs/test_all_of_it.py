@@ -13,7 +13,8 @@ from sprachbund.data.corpora.registry import CORPORA
 from sprachbund.data.exporters.registry import EXPORT_FORMATS
 from sprachbund.data.importers.registry import IMPORT_FORMATS
 from sprachbund.objectives.recognition import RecognitionConfig
-from sprachbund.training.recipe import PretrainingRecipe, shipped_recipes
+from sprachbund.training.recipe import shipped_recipes
+from sprachbund.training.speech_recipes import PretrainingRecipe
 from test_structure import ROOMS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "all_of_it.md").read_text("utf-8")

@@ -12,7 +12,8 @@ from sprachbund.checkpoints.store import load_model
 from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.data.units import MFCC, attach_units, fit_units, load_units
 from sprachbund.errors import RecipeError
-from sprachbund.experiments.iterations import IterationPlan, iterate, labelled, name_of
+from sprachbund.experiments.iterations import IterationPlan, iterate, labelled
+from sprachbund.experiments.labelling import name_of
 from sprachbund.models.stored_features import StoredEncoderFeatures
 from sprachbund.tokens.units import UnitModel
 from sprachbund.training.recipe import load_recipe

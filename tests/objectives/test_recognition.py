@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import tiny
+from models.speech_units.sizes import DECODER, build
 from objectives.batches import quiet_model, rows_of, transcribed_batch
+from objectives.laws import assert_rows_add_up
 from sprachbund.errors import RecipeError
 from sprachbund.objectives.loss import add_counts
 from sprachbund.objectives.recognition import Recognition, RecognitionConfig
@@ -104,3 +106,49 @@ def test_what_the_model_lacks_is_refused():
     assert "Set objective.decoder_weight to 0" in str(caught.value)
     with pytest.raises(RecipeError, match="no CTC head"):
         Recognition(encoder_alone(), RecognitionConfig(decoder_weight=0.0))
+
+
+HYBRID, CTC_ALONE = {}, {"decoder_weight": 0.0, "ctc_weight": 1.0}
+TRANSLATION = {"decoder_weight": 1.0, "ctc_weight": 0.0, "label_smoothing": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "weights"),
+    [
+        ("speechut", {}, HYBRID),
+        ("speechlm", {}, CTC_ALONE),
+        ("speechlm", {"decoder": DECODER, "has_ctc_head": False}, TRANSLATION),
+    ],
+    ids=["hybrid", "ctc", "translation"],
+)
+def test_models_of_speech_and_units_learn_without_their_units(kind, changes, weights):
+    model = build(kind, num_units=None, **changes)  # evaluation: nothing is random
+    assert_rows_add_up(Recognition(model, RecognitionConfig(**weights)), model, transcribed_batch())
+    learned = {name for name, value in model.named_parameters() if value.grad is not None}
+    for part in ("encoder.layers.0", "unit_encoder.layers.0", "speech_prenet"):
+        assert any(name.startswith(part) for name in learned), part
+
+
+def test_the_blank_is_that_of_the_model():
+    model, batch = build("speechlm"), transcribed_batch()
+    loss = Recognition(model, RecognitionConfig(**CTC_ALONE))(batch)
+    encoded = model.encode_speech(
+        batch.waveforms, batch.waveform_lengths, time_mask=batch.time_mask, channel_mask=batch.channel_mask
+    )
+    expected, other = (
+        ctc_loss(model.ctc_logits(encoded), encoded.lengths, batch.targets, blank=blank) / 3 for blank in (0, 20)
+    )
+    torch.testing.assert_close(loss.total(), expected)
+    assert not torch.isclose(expected, other)
+
+
+def test_utterances_too_short_for_ctc_are_told():
+    """Of 12, 8 and 5 frames only the last has fewer than its letters."""
+    batch = transcribed_batch()
+    long = torch.tensor([[4, 5, 4, 5, 4, 5, 2]]).expand(3, -1)
+    batch = replace(batch, targets=long, decoder_input=long, target_lengths=torch.full((3,), 7))
+    loss = Recognition(build("speechut"), RecognitionConfig())(batch)
+    assert tuple(map(float, loss.figures["impossible"])) == (1.0, 3.0)
+    assert loss.total().isfinite()
+    translating = Recognition(build("speechut"), RecognitionConfig(**TRANSLATION))
+    assert "impossible" not in translating(batch).figures

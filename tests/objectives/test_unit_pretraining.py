@@ -126,7 +126,6 @@ def test_pairs_that_ctc_cannot_align_are_told() -> None:
     [
         ("decoder_weight", {}, "text decoder"),
         ("ctc_weight", {"has_ctc_head": False}, "CTC head"),
-        ("middle_weight", {"num_units": None}, "unit prediction"),
     ],
 )
 def test_a_model_without_a_part_is_refused(weight: str, changes: dict[str, Any], part: str) -> None:
@@ -134,6 +133,64 @@ def test_a_model_without_a_part_is_refused(weight: str, changes: dict[str, Any],
     config = UnitPretrainingConfig(**{**nothing, weight: 0.3})
     with pytest.raises(RecipeError, match=rf"the model has no {part}.*{weight}: 0.3"):
         UnitPretraining(build("speechlm", **changes), config)
+
+
+def test_a_model_without_units_is_refused_whatever_the_weights() -> None:
+    nothing = dict.fromkeys(("middle_weight", "top_weight", "ctc_weight", "decoder_weight", "masked_unit_weight"), 0.0)
+    with pytest.raises(RecipeError, match=r"the model knows no units.*num_units: None"):
+        UnitPretraining(build("speechlm", num_units=None), UnitPretrainingConfig(**nothing))
+
+
+@pytest.mark.parametrize(
+    ("stream", "verbs", "weights"),
+    [
+        ("paired", ["encode_units", "ctc_logits", "decode_text"], ("ctc_weight", "decoder_weight")),
+        ("paired", ["decode_text"], ("decoder_weight",)),
+        ("paired", ["ctc_logits"], ("ctc_weight",)),
+        ("units", ["encode_units", "top_unit_logits"], ("masked_unit_weight",)),
+    ],
+    ids=["pairs", "decoder", "ctc", "units"],
+)
+def test_what_only_a_weight_of_0_needs_is_not_computed(
+    monkeypatch: pytest.MonkeyPatch, stream: str, verbs: list[str], weights: tuple[str, ...]
+) -> None:
+    model, batch = quiet(), joint_batches()[stream]
+
+    def called(*_: Any, **__: Any) -> None:
+        raise AssertionError("computed")
+
+    for verb in verbs:
+        monkeypatch.setattr(model, verb, called)
+    objective = UnitPretraining(model, UnitPretrainingConfig(**dict.fromkeys(weights, 0.0)))
+    assert sums(objective({stream: batch})).keys() == objective.counts({stream: batch}).keys()
+    with pytest.raises(AssertionError, match="computed"):
+        UnitPretraining(model)({stream: batch})
+
+
+def test_frames_whose_units_ended_are_neither_told_nor_swapped() -> None:
+    model, batch = quiet(), joint_batches()["speech"]
+    short = replace(batch, units=batch.units[:, :-3], time_mask=batch.time_mask.clone(), mix_mask=batch.mix_mask)
+    objective = UnitPretraining(model, UnitPretrainingConfig())
+    width = short.units.shape[1]
+    assert objective.counts({"speech": short})["speech/middle_units"] == float(batch.time_mask[:, :width].sum())
+    assert batch.mix_mask is not None
+    kept = batch.mix_mask.clone()
+    kept[:, width:] = False
+    assert not torch.equal(kept, batch.mix_mask)
+    found, other = (sums(objective({"speech": replace(short, mix_mask=mask)})) for mask in (batch.mix_mask, kept))
+    assert found == pytest.approx(other)
+
+
+def test_swapped_states_reach_the_top_alone() -> None:
+    model, batch = quiet(), joint_batches()["speech"]
+    objective = UnitPretraining(model, UnitPretrainingConfig())
+    mixed, plain = (sums(objective({"speech": replace(batch, mix_mask=mask)})) for mask in (batch.mix_mask, None))
+    assert mixed["speech/middle_units"] == pytest.approx(plain["speech/middle_units"])
+    assert abs(mixed["speech/top_units"] - plain["speech/top_units"]) > 1e-3 * plain["speech/top_units"]
+    # A masked frame keeps the mask, whatever the second mask says.
+    assert batch.mix_mask is not None
+    inside = replace(batch, mix_mask=batch.mix_mask & batch.time_mask)
+    assert sums(objective({"speech": inside})) == pytest.approx(plain)
 
 
 def test_other_streams_are_refused() -> None:

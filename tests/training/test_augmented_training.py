@@ -13,8 +13,9 @@ from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.errors import DataError, RecipeError
 from sprachbund.training.assembly.assemble import assemble
 from sprachbund.training.assembly.parts import Assembly
-from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe, load_recipe
+from sprachbund.training.recipe import load_recipe
 from sprachbund.training.run import train
+from sprachbund.training.speech_recipes import PretrainingRecipe, RecognitionRecipe
 
 EVERYTHING = {
     "noise": {"kinds": ["white", "pink", "brown"], "probability": 0.8},

@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import speech_units
 import tiny
 from language_text import language_recipe
 from sprachbund.config import from_mapping
 from sprachbund.training.card import model_card
-from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, RecognitionRecipe
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe, PretrainingRecipe, RecognitionRecipe
 from sprachbund.training.text_recipes import LanguageModelRecipe
+from sprachbund.training.unit_recipes import UnitPretrainingRecipe
 
 
 def test_the_card_of_a_pretrained_model(tmp_path: Path) -> None:
@@ -58,3 +60,13 @@ def test_the_card_of_an_encoder(tmp_path: Path) -> None:
     for told in ("sprachbund finetune", "sprachbund tokens fit-units --model", "- targets: units"):
         assert told in card
     assert f"- speech: {plain['speech']['train'][0]}" in card
+
+
+def test_the_card_of_a_model_that_learned_through_units(tmp_path: Path) -> None:
+    plain = speech_units.unit_recipe("speechut", tmp_path)
+    card = model_card({"num_units": 6}, from_mapping(UnitPretrainingRecipe, plain, "test"))
+    speech, pairs = plain["speech"]["train"][0], plain["paired"]["train"][0]
+    assert "fine-tune it" in card
+    assert f"- speech: {speech}\n- units with text: {pairs}\n- units alone: {speech}, {pairs}\n" in card
+    alone = model_card({}, from_mapping(UnitPretrainingRecipe, plain | {"mono": None}, "test"))
+    assert "- units alone: none\n" in alone

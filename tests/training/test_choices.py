@@ -6,7 +6,7 @@ import pytest
 
 from sprachbund.config import from_mapping
 from sprachbund.errors import RecipeError
-from sprachbund.training.choices import ModelChoice, OptimizationConfig, RunConfig
+from sprachbund.training.choices import ModelChoice, OptimizationConfig, RunConfig, refuse_other_kinds
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,13 @@ def test_sizes_have_names() -> None:
     assert from_mapping(ModelChoice, {"size": "tiny"}, "test") == ModelChoice(size="tiny")
     with pytest.raises(RecipeError, match=r"the value of 'size' cannot be used"):
         from_mapping(ModelChoice, {"size": "huge"}, "test")
+
+
+def test_a_family_may_be_named_if_the_task_trains_it() -> None:
+    assert ModelChoice().kind is None
+    for choice in (ModelChoice(), ModelChoice(kind="speechlm"), ModelChoice(kind="speechut")):
+        refuse_other_kinds(choice, "speechlm", "speechut")
+    with pytest.raises(ValueError, match=r"model.kind is hubert, and this task trains speechlm or speechut"):
+        refuse_other_kinds(ModelChoice(kind="hubert"), "speechlm", "speechut")
+    with pytest.raises(RecipeError, match="'kind' cannot be used"):
+        from_mapping(ModelChoice, {"kind": "vatlm"}, "test")

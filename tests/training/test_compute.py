@@ -17,8 +17,8 @@ from sprachbund.errors import RecipeError
 from sprachbund.nn.precision import Precision, mixed_precision
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.training.compute import ComputeConfig, prepare
-from sprachbund.training.recipe import RecognitionRecipe
 from sprachbund.training.run import train
+from sprachbund.training.speech_recipes import RecognitionRecipe
 
 
 def objective(**compute: Any) -> Recognition:

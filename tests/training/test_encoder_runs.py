@@ -13,7 +13,7 @@ from sprachbund.config import from_mapping, merge
 from sprachbund.errors import RecipeError
 from sprachbund.models.features import EncoderFeatures, load_encoder
 from sprachbund.models.hubert.model import Hubert
-from sprachbund.training.recipe import EncoderPretrainingRecipe
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe
 from training.runs import assert_resumed_exactly, die_at, figures, trained
 
 HEAD = {"model": {"changes": {"contrastive": {"codes_per_group": 8, "code_dim": 8, "dim": 8}}}}

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import paired_speech
+import speech_units
 import tiny
 from language_text import language_recipe
 from sprachbund.config import from_mapping
 from sprachbund.training.fingerprints import data_fingerprints
-from sprachbund.training.recipe import PretrainingRecipe
+from sprachbund.training.speech_recipes import PretrainingRecipe
 from sprachbund.training.text_recipes import LanguageModelRecipe, PronunciationRecipe, UnitGenerationRecipe
+from sprachbund.training.unit_recipes import UnitPretrainingRecipe
 
 
 def append(path: Path, text: str) -> None:
@@ -69,3 +71,22 @@ def test_speech_and_text_of_pretraining_count(tmp_path: Path) -> None:
 def test_what_is_not_there_is_told_when_it_is_read(tmp_path: Path) -> None:
     recipe = pretraining(tmp_path, text={"train": [str(tmp_path / "nothing.txt")]})
     assert not any("nothing" in name for name in data_fingerprints(recipe))
+
+
+def test_stores_of_units_count(tmp_path: Path) -> None:
+    """Other units of the same text are other data."""
+    plain = speech_units.unit_recipe("speechut", tmp_path)
+    other = tiny.write_corpus(tmp_path / "alone", 2, units=tiny.unit_model(), name="alone")
+    plain["mono"] |= {"speech": [str(other)], "text": []}
+    recipe = from_mapping(UnitPretrainingRecipe, plain, "test")
+    before = data_fingerprints(recipe)
+    train, valid = plain["paired"]["train"][0], plain["paired"]["valid"][0]
+    assert set(before) == {*plain["speech"]["train"], *plain["speech"]["valid"], train, valid, str(other)}
+    Path(train).rename(tmp_path / "old")
+    speech_units.write_store(Path(train), tiny.unit_model(), reduced=True, seed=9)
+    after = data_fingerprints(recipe)
+    assert {name for name in before if after[name] != before[name]} == {train}
+    written = speech_units.write_store(tmp_path / "written", tiny.unit_model(), reduced=True)
+    plain["mono"]["text"] = [str(written)]
+    more = data_fingerprints(from_mapping(UnitPretrainingRecipe, plain, "test"))
+    assert more.keys() - after.keys() == {str(written)}

@@ -7,6 +7,7 @@ from lhotse.cut import Cut
 import tiny
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
+from sprachbund.decoding.recognition.config import DecodingConfig
 from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.evaluate import evaluate
 from sprachbund.models.speecht5.model import SpeechT5
@@ -72,3 +73,18 @@ def test_an_encoder_alone_is_inspected(cuts: list[Cut]) -> None:
     figures, shown = RecognitionInspector(model, tiny.character_tokenizer(), cuts)()
     assert set(figures) == {"wer", "cer", "blank_rate"}
     assert shown.count("said") == 3
+
+
+def test_other_figures_and_searches_may_be_asked_for(cuts: list[Cut]) -> None:
+    model, tokenizer, config = talkative_model(), tiny.character_tokenizer(), DecodingConfig(method="attention", beam=1)
+    asked: list[tuple[list[str], list[str]]] = []
+
+    def score(references: list[str], hypotheses: list[str]) -> dict[str, float]:
+        asked.append((references, hypotheses))
+        return {"bleu": 12.0}
+
+    figures, _ = RecognitionInspector(model, tokenizer, cuts[:2], config=config, score=score)()
+    written = Recognizer(model, tokenizer).transcribe_waveforms([read_waveform(cut) for cut in cuts[:2]], config)
+    # What CTC says nothing of is told of CTC alone.
+    assert figures == {"bleu": 12.0}
+    assert asked == [([transcript_of(cut) for cut in cuts[:2]], [each.text for each in written])]

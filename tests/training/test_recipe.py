@@ -9,16 +9,10 @@ from sprachbund.errors import RecipeError
 from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.language_model.config import TransformerLanguageConfig
 from sprachbund.models.sequence.config import SequenceConfig
-from sprachbund.models.speecht5.config import SpeechT5Config
+from sprachbund.models.table import MODELS
 from sprachbund.models.text_to_unit.config import TextToUnitConfig
-from sprachbund.training.recipe import (
-    VERBS,
-    EncoderPretrainingRecipe,
-    PretrainingRecipe,
-    RecognitionRecipe,
-    load_recipe,
-    shipped_recipes,
-)
+from sprachbund.training.recipe import VERBS, load_recipe, shipped_recipes
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe, PretrainingRecipe, RecognitionRecipe
 
 
 def write(folder: Path, name: str, text: str) -> str:
@@ -33,6 +27,13 @@ CONFIGS: dict[str, Any] = {
     "pronunciation": SequenceConfig,
     "language_modeling": TransformerLanguageConfig,
 }
+
+
+def _family(name: str) -> Any:
+    """The configuration of a family; an encoder's that is named after its task is HuBERT's."""
+    return MODELS[name][0] if name in MODELS else HubertConfig
+
+
 SMALLEST = "task: recognition\ninit: some/model\nspeech: {train: [a.jsonl.gz]}\n"
 
 
@@ -50,7 +51,7 @@ def test_a_shipped_recipe_is_valid(name: str) -> None:
     assert from_mapping(type(recipe), to_mapping(recipe), name) == recipe
     schedule = recipe.optimization.schedule
     assert schedule.total_steps == recipe.run.steps
-    config = CONFIGS.get(recipe.task, SpeechT5Config if name.startswith("speecht5") else HubertConfig)
+    config = CONFIGS.get(recipe.task) or _family(recipe.model.kind or name.partition("_")[0])
     # Symbols, and units or phones where they must be told too.
     known = to_mapping(
         getattr(config, recipe.model.size)(

@@ -23,8 +23,9 @@ from sprachbund.errors import AudioError, CheckpointError, DataError, RecipeErro
 from sprachbund.models.table import build_model
 from sprachbund.training.checkpointing import checkpoint_path, list_checkpoints
 from sprachbund.training.module import TrainingModule
-from sprachbund.training.recipe import PretrainingRecipe, Recipe, RecognitionRecipe
+from sprachbund.training.recipe import Recipe
 from sprachbund.training.run import environment, train
+from sprachbund.training.speech_recipes import PretrainingRecipe, RecognitionRecipe
 
 
 @dataclass(frozen=True)

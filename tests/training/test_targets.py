@@ -6,7 +6,7 @@ import pytest
 import tiny
 from sprachbund.config import from_mapping, to_mapping
 from sprachbund.errors import RecipeError
-from sprachbund.training.recipe import EncoderPretrainingRecipe
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe
 from sprachbund.training.targets import ContrastiveConfig, RandomProjectionConfig, TeacherConfig, UnitTargetsConfig
 
 KINDS: list[tuple[dict[str, Any], Any]] = [

@@ -11,5 +11,5 @@ app = typer.Typer(add_completion=False)
 def finetune(
     recipe: RecipeArgument, overrides: OverridesArgument = None, out: OutOption = None, resume: ResumeOption = False
 ) -> None:
-    """Fine-tune a model for speech recognition; RECIPE is a file or the name of a shipped recipe."""
+    """Fine-tune a model for speech recognition or translation; RECIPE is a file or the name of a shipped recipe."""
     run_recipe("finetune", recipe, overrides, out, resume)

@@ -17,17 +17,21 @@ VERBS = {
     "convert": ("sprachbund.cli.convert", "Make a model folder of a model of fairseq or transformers."),
     "features": ("sprachbund.cli.features", "Store the features of a frozen encoder on the cuts."),
     "probe": ("sprachbund.cli.probe", "Tell what a linear probe hears in frozen features."),
+    "prepare": ("sprachbund.cli.prepare", "Make of speech and text what SpeechLM or SpeechUT trains on."),
     "pretrain": ("sprachbund.cli.pretrain", "Pre-train on speech, or on speech and text."),
-    "finetune": ("sprachbund.cli.finetune", "Fine-tune for speech recognition."),
+    "finetune": ("sprachbund.cli.finetune", "Fine-tune for speech recognition or translation."),
     "lm": ("sprachbund.cli.language_model", "Language models of text: n-grams and neural ones."),
     "transcribe": ("sprachbund.cli.transcribe", "Transcribe recordings."),
-    "evaluate": ("sprachbund.cli.evaluate", "Word and character error rates on a manifest."),
+    "translate": ("sprachbund.cli.translate", "Translate what is said in recordings."),
+    "evaluate": ("sprachbund.cli.evaluate", "Error rates on a manifest; BLEU and chrF of translations."),
+    "analyze": ("sprachbund.cli.analyze", "Look into models of speech and units; compare the models."),
     "tune-decoding": ("sprachbund.cli.tuning", "Tune the weights of a search on a development set."),
     "info": (
         "sprachbund.cli.info",
         "Say what a model folder, run, checkpoint, manifest, line store, n-gram model or recording is.",
     ),
     "demo": ("sprachbund.cli.demo", "The whole path on real speech, with a report."),
+    "claims": ("sprachbund.cli.claims", "Does text in pre-training help? Many models, one budget, a report."),
 }
 USAGE = "usage: sprachbund VERB ...   (sprachbund VERB --help tells more)"
 

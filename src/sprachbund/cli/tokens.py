@@ -70,12 +70,16 @@ def train_text(
     size: Annotated[int | None, typer.Option(min=1, help="Entries of the vocabulary, special ones included.")] = None,
     pieces: Annotated[PieceKind, typer.Option(help="How SentencePiece finds its pieces.")] = PieceKind.CHAR,
     raw: Annotated[bool, typer.Option("--raw", help="Take the text as written instead of normalised.")] = False,
+    target: Annotated[
+        str | None, typer.Option(help="Take the translations into this language of manifests, as written.")
+    ] = None,
 ) -> None:
     """Train a tokenizer on text."""
     from sprachbund.tokens.normalize import normalize_text
     from sprachbund.tokens.text import CharacterTokenizer, SentencePieceTokenizer
 
-    lines = (line if raw else normalize_text(line) for source in sources for line in _read_texts(source))
+    is_written = raw or target is not None
+    lines = (line if is_written else normalize_text(line) for source in sources for line in _read_texts(source, target))
     tokenizer: CharacterTokenizer | SentencePieceTokenizer
     if kind is TokenizerKind.CHARACTER:
         tokenizer = CharacterTokenizer.train(lines, size=size)
@@ -85,12 +89,14 @@ def train_text(
     typer.echo(f"{kind.value} tokenizer of {len(tokenizer.vocabulary)} entries in {out}")
 
 
-def _read_texts(source: Path) -> Iterator[str]:
-    """The transcripts of a manifest, or the lines of a text file."""
+def _read_texts(source: Path, target: str | None) -> Iterator[str]:
+    """The transcripts of a manifest, or its translations into `target`, or the lines of a text file."""
     if source.name.endswith(MANIFEST_SUFFIXES):
         from sprachbund.data.storage.manifest import read_cuts
+        from sprachbund.data.translations import with_translations
 
-        for cut in read_cuts(source):
+        cuts = read_cuts(source)
+        for cut in cuts if target is None else with_translations(cuts, target, str(source)).cuts:
             yield from (supervision.text for supervision in cut.supervisions if supervision.text)
         return
     try:

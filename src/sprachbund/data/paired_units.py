@@ -125,14 +125,19 @@ def paired_cuts(cuts: CutSet, fingerprint: str, *, max_minutes: float | None = N
             "no clip is aligned", given=f"{len(everything)} clips", mend="Align them with `sprachbund tokens align`."
         )
     return PairedCuts(
-        tuple(aligned if max_minutes is None else _chosen(aligned, 60 * max_minutes)),
+        tuple(aligned if max_minutes is None else chosen_cuts(aligned, max_minutes)),
         len(everything) - len(aligned),
         aligner_of(aligned),
     )
 
 
-def _chosen(cuts: list[Cut], seconds: float) -> list[Cut]:
-    """Clips in the order of a hash of their ids, until they are that long; then in their own order again."""
+def chosen_cuts(cuts: list[Cut], max_minutes: float) -> list[Cut]:
+    """Clips in the order of a hash of their ids, until they are that long; then in their own order again.
+
+    Raises:
+        DataError: the first clip is longer.
+    """
+    seconds = 60 * max_minutes
     order = sorted(cuts, key=lambda cut: hashlib.blake2b(cut.id.encode(), digest_size=8).digest())
     heard = np.cumsum([cut.duration for cut in order])
     taken = {cut.id for cut, total in zip(order, heard, strict=True) if total <= seconds}

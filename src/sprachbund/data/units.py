@@ -129,7 +129,7 @@ def num_labels(cut: Cut) -> int:
     return int((cut.custom or {})[UNITS_FIELD].array.shape[0])
 
 
-def find_units(cuts: CutSet, model: UnitModel, folder: Path | str) -> CutSet | None:
+def find_units(cuts: CutSet, model: UnitLabels, folder: Path | str) -> CutSet | None:
     """What `attach_units` would give, if the arrays of all cuts are stored already; else None. Nothing is computed."""
     store = store_of(folder, model)
     found = []
@@ -224,7 +224,7 @@ def _count_or_store(model: UnitModel, reader: FrameReader, store: Path, cut: Cut
     return _assign_and_store(cut, model, reader, store / key_of(cut)) if stored is None else stored
 
 
-def _stored_labels(cut: Cut, model: UnitModel, store: Path) -> int | None:
+def _stored_labels(cut: Cut, model: UnitLabels, store: Path) -> int | None:
     """The number of labels of the array of `cut`; None where there is none that can be used."""
     try:
         stored = np.load(store / key_of(cut), mmap_mode="r", allow_pickle=False)

@@ -20,6 +20,7 @@ from sprachbund.models.sequence.model import SequenceModel
 from sprachbund.models.table import TextModel, build_text_model
 from sprachbund.models.text_to_unit.model import TextToUnit
 from sprachbund.shapes import Array, Int, Tensor
+from sprachbund.tokens.reduction import reduced
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.tokens.vocabulary import PAD, SPECIAL_SYMBOLS, UNK
 
@@ -46,8 +47,12 @@ class UnitsOfPhones:
     is_reduced: bool
 
     @classmethod
-    def load(cls, folder: Path) -> "UnitsOfPhones":
+    def load(cls, folder: Path, *, is_reducing: bool = False) -> "UnitsOfPhones":
         """The model of a folder.
+
+        Args:
+            folder: of the model.
+            is_reducing: take repetitions out of what it writes; what a generator writes is reduced in any case.
 
         Raises:
             CheckpointError: it holds no sound model from phones to units.
@@ -58,7 +63,7 @@ class UnitsOfPhones:
             weights_fingerprint(stored.weights),
             int(stored.facts["num_units"]),
             unit_fingerprint(stored.facts),
-            isinstance(model, SequenceModel),
+            is_reducing or isinstance(model, SequenceModel),
         )
 
     def fields(self) -> Mapping[str, Field]:
@@ -74,7 +79,7 @@ class UnitsOfPhones:
         """Load the model."""
         stored, model = load_unit_writer(self.folder)
         assert stored.tokenizer is not None, "checked when the model was read"
-        return _Writer(model, stored.tokenizer)
+        return _Writer(model, stored.tokenizer, self.is_reduced)
 
 
 def load_unit_writer(folder: Path) -> tuple[StoredModel, TextModel]:
@@ -128,8 +133,8 @@ def phones_of(source: str, tokenizer: TextTokenizer) -> str:
 class _Writer:
     """Lines of phones -> units of each, or why there are none."""
 
-    def __init__(self, model: TextModel, tokenizer: TextTokenizer) -> None:
-        self.model, self.tokenizer = model, tokenizer
+    def __init__(self, model: TextModel, tokenizer: TextTokenizer, is_reduced: bool) -> None:
+        self.model, self.tokenizer, self.is_reduced = model, tokenizer, is_reduced
 
     def __call__(self, lines: Sequence[Line]) -> list[Fields | Rejected]:
         phones = [self.tokenizer.encode(line.text) for line in lines]
@@ -140,10 +145,17 @@ class _Writer:
             for places in _batches(phones, [place for place, answer in enumerate(answers) if answer is None]):
                 made = units_of(self.model, [phones[place] for place in places])
                 for place, units in zip(places, made, strict=True):
-                    answers[place] = _answer(lines[place], units)
+                    answers[place] = self._answer(lines[place], units)
         finally:
             torch.set_num_threads(threads)
         return [answer for answer in answers if answer is not None]
+
+    def _answer(self, line: Line, units: Int[Array, " unit"] | None) -> Fields | Rejected:
+        if units is None:
+            return Rejected("the generator finds no end")
+        if not len(units):
+            return Rejected("no unit")
+        return {UNITS: reduced(units).units if self.is_reduced else units, TEXT: line.beside.get(TEXT, line.text)}
 
     def _refusal(self, line: Line, ids: list[int]) -> Fields | Rejected | None:
         if not ids:
@@ -179,14 +191,6 @@ def lengthened_units(
     predicted = model.predict_units(tokens, token_lengths, durations)
     units = predicted.units.numpy().astype(np.int64) - _NUM_SPECIALS
     return [row[:length] for row, length in zip(units, predicted.lengths.tolist(), strict=True)]
-
-
-def _answer(line: Line, units: Int[Array, " unit"] | None) -> Fields | Rejected:
-    if units is None:
-        return Rejected("the generator finds no end")
-    if not len(units):
-        return Rejected("no unit")
-    return {UNITS: units, TEXT: line.beside.get(TEXT, line.text)}
 
 
 def _batches(phones: Sequence[list[int]], places: Sequence[int]) -> Iterator[list[int]]:

@@ -15,20 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lhotse import CutSet
-
 from sprachbund.config import to_mapping
 from sprachbund.data.frame_reader import FrameReader
 from sprachbund.data.storage.fingerprint import file_fingerprint
-from sprachbund.data.storage.manifest import read_cuts, write_cuts
-from sprachbund.data.units import MFCC, attach_units, find_units, fit_units
-from sprachbund.errors import RecipeError, VocabularyError
-from sprachbund.files import write_atomically
+from sprachbund.data.units import MFCC
+from sprachbund.errors import RecipeError
+from sprachbund.experiments.labelling import fit_once, label_once, name_of
+from sprachbund.experiments.resumable import SUFFIX, Stage
 from sprachbund.models.stored_features import StoredEncoderFeatures
 from sprachbund.tokens.units import UnitModel
 from sprachbund.training.checkpointing import list_checkpoints
-from sprachbund.training.recipe import EncoderPretrainingRecipe, load_recipe
+from sprachbund.training.recipe import load_recipe
 from sprachbund.training.run import CHECKPOINTS, MODEL, train
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe
 from sprachbund.training.targets import UnitTargetsConfig
 
 WEIGHTS = "model.safetensors"
@@ -61,11 +60,6 @@ class IterationPlan:
             raise RecipeError(
                 "manifests are missing, or two have one name", given=names, mend="Give each manifest once, by its path."
             )
-
-
-def name_of(manifest: Path) -> str:
-    """What the labelled copy of a manifest is called: ``corpora/steel-sky/dev.jsonl.gz`` -> ``steel-sky-dev``."""
-    return f"{manifest.resolve().parent.name}-{manifest.name.removesuffix('.gz').removesuffix('.jsonl')}"
 
 
 def iterate(plan: IterationPlan, out: Path, say: Callable[[str], None]) -> list[Path]:
@@ -105,24 +99,15 @@ class Iteration:
             "seed": self.plan.seed,
             "frames": reader.name,
         }
-        stage, folder = self._stage("units", made_of), self.folder / "units"
-        if stage.is_done(lambda: UnitModel.load(folder).fingerprint):
-            return UnitModel.load(folder)
-        cuts = CutSet.from_cuts(cut for manifest in self.plan.manifests for cut in read_cuts(manifest))
-        units = fit_units(cuts, num_units, reader=reader, seed=self.plan.seed, jobs=self.plan.jobs)
-        units.save(folder)
-        stage.finish(units.fingerprint)
-        return units
+        stage = self._stage("units", made_of)
+        return fit_once(
+            self.plan.manifests, num_units, self.folder / "units", reader, self.plan.seed, self.plan.jobs, stage
+        )
 
     def label(self, manifest: Path, units: UnitModel, reader: FrameReader) -> None:
         """A labelled copy of a manifest."""
-        path, arrays = labelled(self.folder, manifest), self.folder / "labelled" / "units"
         stage = self._stage(name_of(manifest), {"manifest": file_fingerprint(manifest), "units": units.fingerprint})
-        cuts = read_cuts(manifest)
-        if stage.is_done(lambda: file_fingerprint(path)) and find_units(cuts, units, arrays) is not None:
-            return
-        write_cuts(attach_units(cuts, units, arrays, reader=reader, jobs=self.plan.jobs), path)
-        stage.finish(file_fingerprint(path))
+        label_once(manifest, labelled(self.folder, manifest), units, reader, self.plan.jobs, stage)
 
     def train(self, units: UnitModel) -> Path:
         """The model folder of an encoder that has learned to predict the units."""
@@ -140,52 +125,8 @@ class Iteration:
             stage.finish(file_fingerprint(run / MODEL / WEIGHTS))
         return run / MODEL
 
-    def _stage(self, name: str, made_of: Mapping[str, Any]) -> "Stage":
-        return Stage(self.folder / f"{name}.stage.json", dict(made_of), self.say)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What a stage is made of, and the note that it leaves when it is finished."""
-
-    note: Path
-    made_of: dict[str, Any]
-    say: Callable[[str], None]
-
-    def is_done(self, fingerprint: Callable[[], str]) -> bool:
-        """Whether it was finished with the same choices, and its result is what it was then.
-
-        Raises:
-            RecipeError: it was finished with other choices.
-        """
-        name = f"{self.note.parent.name}, {self.note.name.partition('.')[0]}"
-        try:
-            found = json.loads(self.note.read_text("utf-8"))
-            before, result = found["made_of"], found["result"]
-        except FileNotFoundError:
-            self.say(f"{name}: begins")
-            return False
-        except (OSError, ValueError, KeyError, TypeError):
-            before, result = self.made_of, None
-        different = sorted(key for key in {*self.made_of, *before} if self.made_of.get(key) != before.get(key))
-        if different:
-            raise RecipeError(
-                "this folder holds an iteration of other choices",
-                where=self.note,
-                given=f"different: {', '.join(different)}",
-                mend="Give the same manifests and options again, or another --out.",
-            )
-        try:
-            is_same = bool(fingerprint() == result)
-        except (OSError, VocabularyError):
-            is_same = False
-        self.say(f"{name}: {'already there' if is_same else 'its result was changed, and is made again'}")
-        return is_same
-
-    def finish(self, result: str) -> None:
-        """Note that it is finished."""
-        with write_atomically(self.note, "w") as handle:
-            handle.write(json.dumps({"made_of": self.made_of, "result": result}, indent=1) + "\n")
+    def _stage(self, name: str, made_of: Mapping[str, Any]) -> Stage:
+        return Stage(self.folder / f"{name}{SUFFIX}", dict(made_of), self.say)
 
 
 def labelled(folder: Path, manifest: Path) -> Path:

@@ -72,8 +72,10 @@ class UnitPretraining(nn.Module):
         super().__init__()
         self.model = model
         self.config = UnitPretrainingConfig() if config is None else config
+        if model.unit_predictor is None or model.top_predictor is None:
+            mend = "Give the model num_units, or begin with one that was pre-trained on units."
+            raise RecipeError("the model knows no units", given=f"num_units: {model.config.num_units}", mend=mend)
         for weight, part, is_there in (
-            ("middle_weight", "unit prediction", model.unit_predictor is not None),
             ("ctc_weight", "CTC head", model.ctc_head is not None),
             ("decoder_weight", "text decoder", model.has_text_decoder),
         ):
@@ -205,6 +207,8 @@ class UnitPretraining(nn.Module):
     def _of_pairs(self, batch: UnitTextBatch) -> Loss:
         """Text of its units, by CTC and by the decoder."""
         config = self.config
+        if not (config.ctc_weight or config.decoder_weight):
+            return Loss(())
         encoded = self.model.encode_units(batch.units, batch.unit_lengths, unit_mask=batch.unit_mask)
         count = float((batch.targets != PADDING).sum())
         terms: list[LossTerm] = []

@@ -16,7 +16,7 @@ def load(folder: Path | str) -> Recognizer:
     """
     stored: StoredModel = load_model(Path(folder))
     model = build_model(stored, where=str(folder))
-    if stored.tokenizer is None or model.ctc_head is None:
+    if stored.tokenizer is None or (model.ctc_head is None and not model.has_text_decoder):
         raise CheckpointError(
             "this model does not transcribe",
             where=folder,

@@ -26,6 +26,10 @@ class LongForm:
     longest_whole: float = LONGEST_WHOLE  # seconds; 0 for all of them, infinity for none
 
 
+DecodeLong = Callable[[Recognizer, Path, DecodingConfig, LongFormConfig], FileTranscript]
+"""What decodes a recording chunk by chunk; it raises AudioError where the recording cannot be read."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A file that could not be transcribed."""
@@ -41,6 +45,7 @@ def transcribe_files(
     long_form: LongForm,
     *,
     on_long: Callable[[Path, float], None],
+    decode_long: DecodeLong | None = None,
 ) -> Iterator[FileTranscript | Failure]:
     """Transcribe files, in their order.
 
@@ -50,6 +55,7 @@ def transcribe_files(
         config: how transcripts are searched for.
         long_form: what is done with long ones.
         on_long: told of each recording that is decoded chunk by chunk, and of its seconds.
+        decode_long: decodes those; None joins the words of their chunks by their times.
 
     Raises:
         SprachbundError: what concerns all files: the model, its language models or the options.
@@ -66,7 +72,7 @@ def transcribe_files(
             if seconds > long_form.longest_whole:
                 yield from group.flush()
                 on_long(file, seconds)
-                yield _transcribe_long(recognizer, file, config, long_form.chunks)
+                yield _decoded_long(decode_long or _transcribe_long, recognizer, file, config, long_form.chunks)
         if group.is_full:
             yield from group.flush()
     yield from group.flush()
@@ -101,12 +107,18 @@ class _Group:
         self._files.clear()
 
 
-def _transcribe_long(
-    recognizer: Recognizer, file: Path, config: DecodingConfig, chunks: LongFormConfig
+def _decoded_long(
+    decode: DecodeLong, recognizer: Recognizer, file: Path, config: DecodingConfig, chunks: LongFormConfig
 ) -> FileTranscript | Failure:
-    timed = replace(config, timestamps=True)
     try:
-        found = transcribe_long(lambda waveforms: recognizer.transcribe_waveforms(waveforms, timed), file, chunks)
+        return decode(recognizer, file, config, chunks)
     except AudioError as error:
         return Failure(file, error)
+
+
+def _transcribe_long(
+    recognizer: Recognizer, file: Path, config: DecodingConfig, chunks: LongFormConfig
+) -> FileTranscript:
+    timed = replace(config, timestamps=True)
+    found = transcribe_long(lambda waveforms: recognizer.transcribe_waveforms(waveforms, timed), file, chunks)
     return FileTranscript.of_chunks(file, found)

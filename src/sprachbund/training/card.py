@@ -3,18 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sprachbund.training.recipe import PretrainingRecipe, Recipe
+from sprachbund.training.recipe import Recipe
+from sprachbund.training.speech_recipes import PretrainingRecipe
 from sprachbund.training.text_recipes import (
     LanguageModelRecipe,
     PronunciationRecipe,
     TextToUnitRecipe,
     UnitGenerationRecipe,
 )
+from sprachbund.training.unit_recipes import UnitPretrainingRecipe
 
 _TITLES = {
     "pretraining": "SpeechT5",
     "encoder_pretraining": "Speech encoder",
+    "unit_pretraining": "SpeechLM or SpeechUT",
     "recognition": "Speech recognition",
+    "translation": "Speech translation",
     "text_to_unit": "Phones to units",
     "unit_generation": "Phones to reduced units",
     "pronunciation": "Letters to phones",
@@ -26,7 +30,9 @@ _UNITS = "Make units of phones with `sprachbund tokens text-to-units THIS_FOLDER
 _USES = {
     "pretraining": _PRETRAINED,
     "encoder_pretraining": f"{_PRETRAINED} {_TEACHER}",
+    "unit_pretraining": _PRETRAINED,
     "recognition": "Transcribe with `sprachbund transcribe THIS_FOLDER FILES...`.",
+    "translation": "Translate with `sprachbund translate THIS_FOLDER FILES...`.",
     "text_to_unit": _UNITS,
     "unit_generation": _UNITS,
     "language_modeling": "Let it help a recogniser: `sprachbund transcribe MODEL FILES... --lm THIS_FOLDER`.",
@@ -52,5 +58,8 @@ def _data(recipe: Recipe) -> dict[str, Sequence[object]]:
     if isinstance(recipe, LanguageModelRecipe):
         return {"text": recipe.text.train}
     speech: dict[str, Sequence[object]] = {"speech": recipe.speech.train if recipe.speech else ()}
+    if isinstance(recipe, UnitPretrainingRecipe):
+        alone = (*recipe.mono.speech, *recipe.mono.text) if recipe.mono else ()
+        return {**speech, "units with text": recipe.paired.train, "units alone": alone}
     text = recipe.text if isinstance(recipe, PretrainingRecipe) else None
     return speech if text is None else {**speech, "text": text.train}

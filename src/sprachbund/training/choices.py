@@ -11,12 +11,26 @@ from sprachbund.training.schedules import ScheduleConfig, learning_rate
 Memory = Annotated[float, Field(ge=0, lt=1)]  # of a running mean: the share of the past
 
 
+Family = Literal["speecht5", "hubert", "speechlm", "speechut"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
-    """A published or own size, and the fields of its configuration that differ."""
+    """A family of models, a published or own size, and the fields of its configuration that differ."""
 
+    kind: Family | None = None  # null takes that of `init`, or the usual one of the task
     size: Literal["tiny", "small", "base", "large"] = "base"
     changes: dict[str, Any] = field(default_factory=dict)
+
+
+def refuse_other_kinds(choice: ModelChoice, *kinds: Family) -> None:
+    """Refuse a family that the task cannot train.
+
+    Raises:
+        ValueError: one is named, and it is none of `kinds`.
+    """
+    if choice.kind is not None and choice.kind not in kinds:
+        raise ValueError(f"model.kind is {choice.kind}, and this task trains {' or '.join(kinds)}")
 
 
 @dataclass(frozen=True, kw_only=True)

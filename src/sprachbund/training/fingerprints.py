@@ -8,7 +8,8 @@ from sprachbund.data.storage.shar import speech_fingerprint
 from sprachbund.data.text.sources import text_fingerprint
 from sprachbund.errors import DataError
 from sprachbund.tokens.lexicon import load_lexicon
-from sprachbund.training.recipe import PretrainingRecipe, Recipe, SpeechRecipe
+from sprachbund.training.recipe import Recipe, SpeechRecipe
+from sprachbund.training.speech_recipes import PretrainingRecipe
 from sprachbund.training.targets import TeacherConfig
 from sprachbund.training.text_recipes import (
     LanguageModelRecipe,
@@ -16,6 +17,7 @@ from sprachbund.training.text_recipes import (
     TextToUnitRecipe,
     UnitGenerationRecipe,
 )
+from sprachbund.training.unit_recipes import UnitPretrainingRecipe
 
 Source = str | Path
 
@@ -28,13 +30,20 @@ def data_fingerprints(recipe: Recipe) -> dict[str, str]:
         return _of((*recipe.paired.train, *recipe.paired.valid), speech_fingerprint)
     if isinstance(recipe, LanguageModelRecipe):
         return _of((*recipe.text.train, *recipe.text.valid), text_fingerprint)
+    if isinstance(recipe, UnitPretrainingRecipe):
+        return _of(_speech_sources(recipe), speech_fingerprint) | _of(_stores(recipe), text_fingerprint)
     text = recipe.text if isinstance(recipe, PretrainingRecipe) else None
     texts = () if text is None else (*text.train, *text.valid)
     return _of(_speech_sources(recipe), speech_fingerprint) | _of(texts, text_fingerprint)
 
 
+def _stores(recipe: UnitPretrainingRecipe) -> list[Source]:
+    return [*recipe.paired.train, *recipe.paired.valid, *(recipe.mono.text if recipe.mono else ())]
+
+
 def _speech_sources(recipe: SpeechRecipe) -> list[Source]:
     sources: list[Source] = [] if recipe.speech is None else [*recipe.speech.train, *recipe.speech.valid]
+    sources += recipe.mono.speech if isinstance(recipe, UnitPretrainingRecipe) and recipe.mono else ()
     choices = (recipe.augmentation.noise, recipe.augmentation.reverberation)
     sources += [path for choice in choices if choice for path in choice.manifests]
     targets = getattr(recipe, "targets", None)

@@ -1,17 +1,30 @@
-"""What validation of recognition shows: error rates of greedy CTC on held-out clips, and some of the transcripts."""
+"""What validation of recognition or translation shows: figures of held-out clips, and some of what was written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.waveforms import read_waveform
-from sprachbund.decoding.recognition.config import DecodingConfig, Method
+from sprachbund.decoding.recognition.config import DecodingConfig
 from sprachbund.decoding.recognition.recognizer import Recognizer
 from sprachbund.evaluation.error_rates import ErrorCounts, count_character_errors, count_word_errors
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.training.distributed import process_rank
 from sprachbund.training.sharding import is_sharded, whole_tensors
+
+Score = Callable[[Sequence[str], Sequence[str]], dict[str, float]]
+"""References and hypotheses to figures."""
+
+
+def error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> dict[str, float]:
+    """Word and character error rates."""
+    pairs = list(zip(references, hypotheses, strict=True))
+    words, characters = (
+        [count_word_errors(*pair) for pair in pairs],
+        [count_character_errors(*pair) for pair in pairs],
+    )
+    return {"wer": _rate(words), "cer": _rate(characters)}
 
 
 class RecognitionInspector:
@@ -20,12 +33,26 @@ class RecognitionInspector:
     Args:
         model: the one in training.
         tokenizer: of its text.
-        cuts: to decode.
+        cuts: to decode; what their transcripts say is wanted.
         num_shown: how many of them are shown as text.
+        config: how; None for best CTC paths, or for the usual beam of a model without a CTC head.
+        score: the figures.
     """
 
-    def __init__(self, model: SpeechEncoder, tokenizer: TextTokenizer, cuts: Sequence[Any], num_shown: int = 3) -> None:
+    def __init__(
+        self,
+        model: SpeechEncoder,
+        tokenizer: TextTokenizer,
+        cuts: Sequence[Any],
+        num_shown: int = 3,
+        *,
+        config: DecodingConfig | None = None,
+        score: Score = error_rates,
+    ) -> None:
         self.model, self.tokenizer, self.cuts, self.num_shown = model, tokenizer, cuts, num_shown
+        has_ctc = model.config.blank is not None
+        self.config = config or DecodingConfig(method="ctc" if has_ctc else "attention")
+        self.score = score
 
     def __call__(self) -> tuple[dict[str, float], str]:
         """Figures, and a few lines to read; nothing of both in other processes than the first, but all must ask."""
@@ -33,25 +60,20 @@ class RecognitionInspector:
         if process_rank() != 0:
             return {}, ""
         was_training = model.training
-        method: Method = "attention" if model.config.blank is None else "ctc"
         waveforms = [read_waveform(cut) for cut in self.cuts]
-        transcripts = Recognizer(model, self.tokenizer).transcribe_waveforms(waveforms, DecodingConfig(method=method))
+        transcripts = Recognizer(model, self.tokenizer).transcribe_waveforms(waveforms, self.config)
         model.train(was_training)
         references = [transcript_of(cut) for cut in self.cuts]
         hypotheses = [transcript.text for transcript in transcripts]
         pairs = list(zip(references, hypotheses, strict=True))
-        words, characters = (
-            [count_word_errors(*pair) for pair in pairs],
-            [count_character_errors(*pair) for pair in pairs],
-        )
         frames = sum(transcript.num_frames for transcript in transcripts)
         blanks = sum((transcript.blank_rate or 0.0) * transcript.num_frames for transcript in transcripts)
         shown = [
             f"  said  {reference}\n  heard {hypothesis or '(nothing)'}"
             for reference, hypothesis in pairs[: self.num_shown]
         ]
-        figures = {"wer": _rate(words), "cer": _rate(characters)}
-        if method == "ctc":
+        figures = self.score(references, hypotheses)
+        if self.config.method == "ctc":
             figures["blank_rate"] = blanks / max(frames, 1)
         return figures, "\n".join(shown)
 

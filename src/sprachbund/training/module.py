@@ -15,6 +15,7 @@ from sprachbund.data.mixture import Step
 from sprachbund.nn.precision import Precision, mixed_precision
 from sprachbund.objectives.joint_pretraining import JointPretraining
 from sprachbund.objectives.loss import Loss, add_counts
+from sprachbund.objectives.unit_pretraining import UnitPretraining
 from sprachbund.shapes import Tensor
 from sprachbund.training.assembly.parts import Objective
 from sprachbund.training.choices import OptimizationConfig
@@ -24,6 +25,7 @@ from sprachbund.training.figures import Figures
 from sprachbund.training.interruption import Interruption
 from sprachbund.training.norm_statistics import NormStatistics
 from sprachbund.training.optimizer import Adam
+from sprachbund.training.padding import padding
 from sprachbund.training.schedules import learning_rate
 from sprachbund.training.sharding import clip_gradients, exchange_scalar_gradients, whole_tensors
 
@@ -82,6 +84,7 @@ class TrainingModule(LightningModule):
                 self.manual_backward(total * processes)
             statistics.end(place)
             self.figures.add(loss)
+            self.figures.add_mean("padding", *padding(micro))
         statistics.merge()
         norm = self._update()
         self.figures.set(gradient_norm=norm, learning_rate=rate)
@@ -124,7 +127,7 @@ class TrainingModule(LightningModule):
 
     def _batch(self, micro: Mapping[str, Batch]) -> Any:
         """What the objective takes: all streams where it is joint, else the batch of the only one."""
-        return micro if isinstance(self.objective, JointPretraining) else next(iter(micro.values()))
+        return micro if isinstance(self.objective, JointPretraining | UnitPretraining) else next(iter(micro.values()))
 
     def _set_rate(self, number: int) -> float:
         rate = learning_rate(self.optimization.schedule, number)

@@ -23,7 +23,9 @@ from rich.console import Console
 
 from sprachbund.checkpoints.store import StoredModel, save_model
 from sprachbund.config import dump_yaml, from_mapping, read_yaml, to_mapping
+from sprachbund.decoding.translation import translation_search
 from sprachbund.errors import CheckpointError, RecipeError
+from sprachbund.evaluation.translation import corpus_scores
 from sprachbund.files import write_atomically
 from sprachbund.models.speech_encoder import SpeechEncoder
 from sprachbund.models.table import kind_of
@@ -47,6 +49,7 @@ from sprachbund.training.memory import keep_freed_memory
 from sprachbund.training.module import TrainingModule
 from sprachbund.training.recipe import Recipe
 from sprachbund.training.sharding import check_shardable
+from sprachbund.training.speech_recipes import TranslationRecipe
 
 CHECKPOINTS, MODEL, RECIPE, DATA = "checkpoints", "model", "recipe.yaml", "data.json"
 # What a resumed run may change: the length of the run, how it is watched, and what does not change its numbers.
@@ -212,11 +215,7 @@ def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, processes: Proces
     run, log = recipe.run, RunLog(folder, recipe.run.log_every)
     callbacks: list[Any] = [log, Checkpoints(folder / CHECKPOINTS, run.checkpoint_every, run.keep_checkpoints)]
     if assembly.held_out:
-        inspector = None
-        model, tokenizer, cuts = assembly.model, assembly.tokenizer, assembly.held_out_cuts
-        if cuts and tokenizer is not None and isinstance(model, SpeechEncoder) and model.ctc_head is not None:
-            inspector = RecognitionInspector(model, tokenizer, cuts)
-        callbacks.append(Validation(log, console, inspector))
+        callbacks.append(Validation(log, console, _inspector(recipe, assembly)))
     callbacks.append(ProgressBar(console))
     return Trainer(
         accelerator="auto",
@@ -238,6 +237,18 @@ def _trainer(recipe: Recipe, assembly: Assembly, folder: Path, processes: Proces
         limit_val_batches=1.0 if assembly.held_out else 0,
         num_sanity_val_steps=0,
     )
+
+
+def _inspector(recipe: Recipe, assembly: Assembly) -> RecognitionInspector | None:
+    """What decodes the held-out clips; None where nothing writes text."""
+    model, tokenizer, cuts = assembly.model, assembly.tokenizer, assembly.held_out_cuts
+    if not cuts or tokenizer is None or not isinstance(model, SpeechEncoder):
+        return None
+    if isinstance(recipe, TranslationRecipe):
+        return RecognitionInspector(model, tokenizer, cuts, config=translation_search(), score=corpus_scores)
+    if model.ctc_head is None and not model.has_text_decoder:
+        return None
+    return RecognitionInspector(model, tokenizer, cuts)
 
 
 def _fit(trainer: Trainer, module: TrainingModule, data: TrainingData, start: Path | None, console: Console) -> None:

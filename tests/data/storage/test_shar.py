@@ -26,8 +26,8 @@ from sprachbund.data.storage.waveforms import read_waveform
 from sprachbund.data.units import load_units
 from sprachbund.errors import AudioError, DataError, SprachbundError
 from sprachbund.training.assembly.assemble import assemble
-from sprachbund.training.recipe import PretrainingRecipe, RecognitionRecipe
 from sprachbund.training.run import train
+from sprachbund.training.speech_recipes import PretrainingRecipe, RecognitionRecipe
 
 UNITS = tiny.unit_model()
 

@@ -51,6 +51,22 @@ def test_pairs_become_dictionary_ids_and_tokens(tmp_path: Path, where: str) -> N
     assert isinstance(PairEncoding(source=source, tokenizer=tmp_path / "tokenizer", max_units=8), Work)
 
 
+@pytest.mark.parametrize(
+    ("count", "text", "is_kept"), [(4, "bad", True), (3, "bad", False), (5, "ebb", True), (4, "ebb", False)]
+)
+def test_ctc_needs_a_unit_for_each_token_and_one_between_equal_ones(
+    tmp_path: Path, count: int, text: str, is_kept: bool
+) -> None:
+    """With its word mark, "|bad" has four tokens, and so has "|ebb", which wants a blank in it."""
+    tiny.character_tokenizer().save(tmp_path / "tokenizer")
+    source = UnitSource(store=write_units(tmp_path / "store", [([1, 2, 3, 4, 5][:count], text)]))
+    made = paired_lines(source, tmp_path / "tokenizer")
+    assert (len(made.lines), dict(made.left_out)) == (
+        is_kept,
+        {} if is_kept else {"fewer units than tokens of text": 1},
+    )
+
+
 def test_units_alone_become_dictionary_ids(tmp_path: Path, where: str) -> None:
     source = UnitSource(store=write_units(tmp_path / "store", PAIRS))
     made = lines_of_units(source, max_units=5)

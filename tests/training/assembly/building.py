@@ -6,12 +6,20 @@ from sprachbund.config import from_mapping, merge
 from sprachbund.data.streams import CutStream
 from sprachbund.training.assembly.assemble import assemble
 from sprachbund.training.assembly.parts import Assembly
-from sprachbund.training.recipe import EncoderPretrainingRecipe, PretrainingRecipe, RecognitionRecipe
+from sprachbund.training.speech_recipes import (
+    EncoderPretrainingRecipe,
+    PretrainingRecipe,
+    RecognitionRecipe,
+    TranslationRecipe,
+)
+from sprachbund.training.unit_recipes import UnitPretrainingRecipe
 
 KINDS: dict[str, Any] = {
     "pretraining": PretrainingRecipe,
     "encoder_pretraining": EncoderPretrainingRecipe,
+    "unit_pretraining": UnitPretrainingRecipe,
     "recognition": RecognitionRecipe,
+    "translation": TranslationRecipe,
 }
 
 

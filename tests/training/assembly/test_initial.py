@@ -3,13 +3,17 @@ from pathlib import Path
 import pytest
 import torch
 
+import speech_units
 import tiny
-from sprachbund.checkpoints.store import load_model
+from sprachbund.checkpoints.store import StoredModel, load_model
+from sprachbund.config import to_mapping
 from sprachbund.errors import CheckpointError, RecipeError
 from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.speecht5.config import SpeechT5Config
+from sprachbund.models.table import MODELS
 from sprachbund.nn.contrastive import ContrastiveHeadConfig
-from sprachbund.training.assembly.initial import encoder_of, sized
+from sprachbund.tokens.text import CharacterTokenizer
+from sprachbund.training.assembly.initial import adapted, encoder_of, sized, without_units
 from sprachbund.training.choices import ModelChoice
 
 
@@ -59,3 +63,38 @@ def test_sizes_that_the_weights_do_not_have_are_refused(tmp_path: Path) -> None:
     choice = ModelChoice(changes={"encoder": {"ffn_dim": 48}})
     with pytest.raises(CheckpointError, match="do not fit the model"):
         encoder_of(load_model(folder), folder, choice, None, num_units=None)
+
+
+@pytest.mark.parametrize("kind", ["speechlm", "speechut"])
+def test_what_a_model_has_is_kept_and_the_rest_begins_anew(kind: str) -> None:
+    """A decoder, which SpeechLM gains; nothing else may be missing."""
+    tokenizer = tiny.character_tokenizer()
+    config = speech_units.tiny_config(kind, len(tokenizer.vocabulary), tiny.NUM_UNITS + 4)
+    weights = MODELS[kind][1](config).state_dict()
+    stored, told = StoredModel(kind, to_mapping(config), weights, tokenizer), list[str]()
+    wanted = without_units(stored.config) | {"decoder": to_mapping(config.encoder)}
+    assert (wanted["num_units"], wanted.get("num_top_units")) == (None, None)
+    after = adapted(stored, wanted, tokenizer, Path("folder"), told.append).state_dict()
+    new = after.keys() - weights.keys()
+    assert {name.partition(".")[0] for name in new} == (
+        {"decoder", "text_decoder_prenet", "text_head"} if kind == "speechlm" else set()
+    )
+    assert (told == []) == (kind == "speechut")
+    assert all(torch.equal(after[name], weights[name]) for name in after.keys() - new)
+    with pytest.raises(CheckpointError, match="do not fit"):
+        adapted(stored, wanted | {"position_kernel": 8}, tokenizer, Path("folder"), told.append)
+    larger = {**wanted, "encoder": {**wanted["encoder"], "num_layers": 2}}
+    with pytest.raises(CheckpointError, match="do not fit"):
+        adapted(stored, larger, tokenizer, Path("folder"), told.append)
+
+
+def test_rows_of_another_vocabulary_are_not_taken_for_those_of_this_one() -> None:
+    """Also where both have as many symbols."""
+    one, other = CharacterTokenizer.train(["abc"]), CharacterTokenizer.train(["xyz"])
+    config = speech_units.tiny_config("speechut", len(one.vocabulary), None)
+    weights = MODELS["speechut"][1](config).state_dict()
+    stored = StoredModel("speechut", to_mapping(config), weights, one)
+    after = adapted(stored, stored.config, other, Path("folder"), lambda _: None).state_dict()
+    changed = {name for name in after if not torch.equal(after[name], weights[name])}
+    assert {"text_head.weight", "text_decoder_prenet.embedding.weight", "ctc_head.projection.weight"} <= changed
+    assert all(name.startswith(("text_head.", "text_decoder_prenet.", "ctc_head.projection.")) for name in changed)

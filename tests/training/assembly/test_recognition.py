@@ -1,10 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import speech_units
 import tiny
-from sprachbund.checkpoints.store import load_model
+from sprachbund.checkpoints.store import StoredModel, load_model, save_model
+from sprachbund.config import to_mapping
 from sprachbund.data.batches.batch import TranscribedBatch
 from sprachbund.data.batches.collate import (
     TranscribedCollator,
@@ -12,6 +15,7 @@ from sprachbund.data.batches.collate import (
 from sprachbund.data.storage.manifest import write_cuts
 from sprachbund.errors import CheckpointError, DataError, RecipeError
 from sprachbund.models.hubert.model import Hubert
+from sprachbund.models.table import MODELS
 from sprachbund.nn.contrastive import ContrastiveHeadConfig
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.tokens.text import CharacterTokenizer
@@ -127,3 +131,92 @@ def test_what_an_encoder_cannot_be_fine_tuned_by_is_refused(tmp_path: Path) -> N
     with pytest.raises(RecipeError, match="no text decoder") as refused:
         build(plain, {"tokenizer": str(tmp_path / "text")})
     assert "objective.decoder_weight to 0" in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["speecht5", "hubert", "speechlm", "speechut"])
+def test_every_family_begins_with_random_weights(kind: str, tmp_path: Path) -> None:
+    """Without what only units would teach, where it can be without."""
+    plain = tiny.recognition_recipe(tmp_path)
+    plain["model"] = {"kind": kind, "size": "tiny"}
+    has_decoder = kind in ("speecht5", "speechut")
+    assembly, told = build(plain, {} if has_decoder else CTC_ALONE)
+    model = assembly.model
+    assert isinstance(model, MODELS[kind][1]) and told == ""
+    assert (model.has_text_decoder, model.ctc_head is not None) == (has_decoder, True)
+    assert (model.unit_predictor is None) == (kind != "speecht5")
+    assert assembly.tokenizer is not None
+    assert model.config.vocab_size == len(assembly.tokenizer.vocabulary)
+    if not has_decoder:
+        with pytest.raises(RecipeError, match="no text decoder"):
+            build(plain)
+
+
+def write_pretrained(folder: Path, kind: str, tokenizer: CharacterTokenizer | None = None, **changes: Any) -> Path:
+    """A model that learned by units."""
+    num_symbols = None if tokenizer is None else len(tokenizer.vocabulary)
+    sizes = {"vocab_size": num_symbols, "num_units": tiny.NUM_UNITS + 4, **changes}
+    config = speech_units.tiny_config(kind, **sizes)
+    weights = MODELS[kind][1](config).state_dict()
+    save_model(folder, StoredModel(kind, to_mapping(config), weights, tokenizer, {"stage": "unit pretraining"}))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["speechlm", "speechut"])
+def test_a_model_that_learned_by_units_is_fine_tuned_without_them(kind: str, tmp_path: Path) -> None:
+    folder = write_pretrained(tmp_path / "model", kind, tiny.character_tokenizer())
+    before, changes = load_model(folder), {} if kind == "speechut" else CTC_ALONE
+    assembly, told = build(tiny.recognition_recipe(tmp_path, init=folder), changes)
+    after = assembly.model.state_dict()
+    gone = ("unit_predictor.", "top_predictor.", "unit_prenet.embedding.")
+    assert after.keys() == {name for name in before.weights if not name.startswith(gone)}
+    assert all(torch.equal(value, before.weights[name]) for name, value in after.items())
+    assert assembly.tokenizer is not None and assembly.tokenizer.vocabulary == before.tokenizer.vocabulary
+    assert (told, assembly.facts["init"]) == ("", str(folder))
+    # What fine-tuning left is fine-tuned further.
+    stored = StoredModel(kind, to_mapping(assembly.model.config), after, assembly.tokenizer)
+    save_model(tmp_path / "tuned", stored)
+    again, _ = build(tiny.recognition_recipe(tmp_path / "again", init=tmp_path / "tuned"), changes)
+    assert all(torch.equal(value, after[name]) for name, value in again.model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["speechlm", "speechut"])
+def test_other_letters_get_parts_of_their_own_and_that_is_told(kind: str, tmp_path: Path) -> None:
+    """What does not hang on the letters is kept, such as the convolution of the CTC head."""
+    folder = write_pretrained(tmp_path / "model", kind, CharacterTokenizer.train(["xyz abcde"]))
+    tiny.character_tokenizer().save(tmp_path / "text")
+    plain = tiny.recognition_recipe(tmp_path, init=folder) | {"tokenizer": str(tmp_path / "text")}
+    assembly, told = build(plain, {} if kind == "speechut" else CTC_ALONE)
+    before, after = load_model(folder).weights, assembly.model.state_dict()
+    new = {name for name in after if before[name].shape != after[name].shape}
+    by_letters = {"ctc_head.projection.weight", "ctc_head.projection.bias"}
+    if kind == "speechut":
+        by_letters |= {"text_decoder_prenet.embedding.weight", "text_head.weight"}
+    assert new == by_letters
+    assert all(torch.equal(after[name], before[name]) for name in after.keys() - new)
+    assert "Begun with random weights" in told and all(name.partition(".")[0] in told for name in new)
+
+
+def test_a_model_without_text_gets_a_head(tmp_path: Path) -> None:
+    """The stand-alone SpeechLM knows neither letters nor units."""
+    folder = write_pretrained(tmp_path / "model", "speechlm", None, has_ctc_head=False, num_units=None)
+    plain = tiny.recognition_recipe(tmp_path, init=folder)
+    with pytest.raises(CheckpointError, match="know no text"):
+        build(plain, CTC_ALONE)
+    tiny.character_tokenizer().save(tmp_path / "text")
+    assembly, told = build(plain | {"tokenizer": str(tmp_path / "text")}, CTC_ALONE)
+    assert assembly.model.ctc_head is not None and "ctc_head" in told
+
+
+def test_another_family_than_the_folders_is_refused(tmp_path: Path) -> None:
+    folder = write_pretrained(tmp_path / "model", "speechlm", tiny.character_tokenizer())
+    with pytest.raises(CheckpointError, match=r"another family .*speechlm, wanted speechut"):
+        build(tiny.recognition_recipe(tmp_path, init=folder), {"model": {"kind": "speechut"}})
+
+
+def test_another_blank_than_the_models_is_refused(tmp_path: Path) -> None:
+    """Decoding would take the model's; named, it is the model's or none."""
+    folder = write_pretrained(tmp_path / "model", "speechlm", tiny.character_tokenizer())
+    plain = tiny.recognition_recipe(tmp_path, init=folder)
+    build(plain, {"objective": {"decoder_weight": 0.0, "blank": 0}})
+    with pytest.raises(RecipeError, match=r"CTC blank of the recipe .*5, the model has 0"):
+        build(plain, {"objective": {"decoder_weight": 0.0, "blank": 5}})

@@ -15,7 +15,7 @@ from sprachbund.training.assembly.speech import (
     labelled_clips,
     spans,
 )
-from sprachbund.training.recipe import MaskingConfig, SpeechConfig
+from sprachbund.training.speech_recipes import MaskingConfig, SpeechConfig
 from training.assembly.building import build, ids
 
 

@@ -15,7 +15,7 @@ from sprachbund.objectives.contrastive import ContrastivePrediction
 from sprachbund.objectives.masked_prediction import MaskedPrediction
 from sprachbund.objectives.teacher_features import TeacherRegression
 from sprachbund.training.assembly.targets import learning_of
-from sprachbund.training.recipe import EncoderPretrainingRecipe
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe
 
 
 def learning(plain: dict[str, Any], changes: dict[str, Any] | None = None) -> Any:

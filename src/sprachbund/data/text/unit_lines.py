@@ -4,7 +4,8 @@ Units become dictionary ids here: a unit's number after the four special symbols
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ class PairEncoding:
 
     def settings(self) -> Mapping[str, Any]:
         """See `Work.settings`."""
-        own = {"tokenizer": tokenizer_fingerprint(self.tokenizer), "max_units": self.max_units}
+        own = {"tokenizer": tokenizer_fingerprint(self.tokenizer), "max_units": self.max_units, "blanks": True}
         return {**self.source.settings(), **own}
 
     def start(self) -> Transform:
@@ -130,7 +131,7 @@ class PairEncoding:
             units, tokens = store.tokens(self.source.field, line.number) + shift, tokenizer.encode(line.text)
             if fault := _fault(units, self.max_units) or (None if tokens else Rejected(EMPTY)):
                 return fault
-            return {UNITS: units, TOKENS: tokens} if len(units) >= len(tokens) else Rejected(UNWRITABLE)
+            return {UNITS: units, TOKENS: tokens} if len(units) >= _needed(tokens) else Rejected(UNWRITABLE)
 
         return lambda lines: [encode(line) for line in lines]
 
@@ -151,7 +152,8 @@ def paired_lines(
 ) -> Made:
     """Units and text of a line store, as lines with the fields ``units`` and ``tokens``.
 
-    Left out are pairs that are empty, longer than `max_units`, or have fewer units than tokens, which CTC cannot write.
+    Left out are pairs that are empty, longer than `max_units`, or have fewer units than CTC needs to write the tokens:
+    one for each, and one between equal ones.
 
     Args:
         source: of the units.
@@ -225,6 +227,11 @@ class _SpokenLines:
 def _num_bytes(cuts: CutSet) -> int:
     """Of the units of cuts as they are stored; those that have none are told when they are read."""
     return 2 * sum(num_labels(cut) for cut in cuts if UNITS in (cut.custom or {}))
+
+
+def _needed(tokens: Sequence[int]) -> int:
+    """Units that CTC needs for tokens; a blank parts equal ones."""
+    return len(tokens) + sum(first == second for first, second in itertools.pairwise(tokens))
 
 
 def _fault(units: Int[Array, " unit"], max_units: int) -> Rejected | None:

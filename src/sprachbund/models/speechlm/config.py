@@ -63,6 +63,10 @@ class SpeechLMConfig(SpeechUnitConfig):
             num_units=num_units,
             encoder=reduced_stack(dim, num_layers),
             unit_encoder=reduced_stack(dim, num_layers),
+            # Relative positions are enough, and recordings of any length can be read.
+            max_unit_positions=None,
+            # With this norm CTC takes longer to leave the blanks.
+            has_unit_embedding_norm=False,
             conv_layers=waveform_layers(channels),
             frontend_gradient_scale=1.0,
             position_kernel=64,

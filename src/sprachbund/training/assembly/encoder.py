@@ -6,7 +6,7 @@ from sprachbund.data.batches.batch import Micro
 from sprachbund.training.assembly.parts import Assembly, Say
 from sprachbund.training.assembly.speech import augmenter_of, cut_stream, held_out_cuts
 from sprachbund.training.assembly.targets import learning_of
-from sprachbund.training.recipe import EncoderPretrainingRecipe
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe
 
 
 def assemble_encoder_pretraining(recipe: EncoderPretrainingRecipe, say: Say) -> Assembly:

@@ -1,8 +1,11 @@
 """The model that a run begins with."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
+
+import torch
 
 from sprachbund.checkpoints.store import StoredModel
 from sprachbund.config import from_mapping, merge, to_mapping
@@ -11,14 +14,18 @@ from sprachbund.models.hubert.config import HubertConfig
 from sprachbund.models.hubert.model import Hubert
 from sprachbund.models.language_model.config import TransformerLanguageConfig
 from sprachbund.models.sequence.config import SequenceConfig
-from sprachbund.models.speech_encoder import SpeechEncoderConfig
-from sprachbund.models.table import build_model
+from sprachbund.models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from sprachbund.models.table import MODELS, build_model
 from sprachbund.models.text_to_unit.config import TextToUnitConfig
 from sprachbund.tokens.text import TextTokenizer
-from sprachbund.training.choices import ModelChoice
+from sprachbund.training.assembly.parts import Say
+from sprachbund.training.choices import Family, ModelChoice
 from sprachbund.training.text_recipes import LanguageModelChoice, SequenceChoice, TextToUnitChoice
 
 HEADS = ("unit_predictor.", "ctc_head.", "contrastive_head.")
+SPEECH_KINDS: tuple[str, ...] = get_args(Family)
+# What a model gains when it is to write text.
+TEXT_PARTS = ("ctc_head.", "decoder.", "text_decoder_prenet.", "text_head.", "text_prenet.")
 
 Config = TypeVar("Config", bound=SpeechEncoderConfig | SequenceConfig | TextToUnitConfig | TransformerLanguageConfig)
 Choice = ModelChoice | SequenceChoice | TextToUnitChoice | LanguageModelChoice
@@ -68,3 +75,46 @@ def encoder_of(
     model = build_model(changed, where=str(folder))
     assert isinstance(model, Hubert)
     return model
+
+
+def adapted(
+    stored: StoredModel, config: Mapping[str, Any], tokenizer: TextTokenizer, where: Path, say: Say
+) -> SpeechEncoder:
+    """A stored model with other parts for text: what it has is kept, if its vocabulary is, and the rest begins anew.
+
+    Args:
+        stored: what is in the folder.
+        config: of the model that is wanted, plain; parts that it leaves out are dropped.
+        tokenizer: of its text.
+        where: the folder.
+        say: is told what begins with random weights.
+
+    Raises:
+        CheckpointError: the weights lack more than that, or do not fit.
+    """
+    config_class, model_class = MODELS[stored.kind]
+    fresh: dict[str, Any] = model_class(from_mapping(config_class, config, str(where))).state_dict()
+    is_same = stored.tokenizer is not None and stored.tokenizer.vocabulary == tokenizer.vocabulary
+    dependent = frozenset[str]() if is_same else _vocabulary_weights(stored.kind, config)
+    kept = {name: value for name, value in stored.weights.items() if name in fresh and name not in dependent}
+    new = {name: value for name, value in fresh.items() if name not in kept and name.startswith(TEXT_PARTS)}
+    if new:
+        parts = sorted({name.partition(".")[0] for name in new})
+        say(f"Begun with random weights, as {where} has none for this vocabulary: {', '.join(parts)}.")
+    changed = replace(stored, config=dict(config), weights={**kept, **new}, tokenizer=tokenizer)
+    return build_model(changed, where=str(where))
+
+
+def without_units(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain configuration of a SpeechLM or SpeechUT without the parts that read and tell units."""
+    unknown = {name: None for name in ("num_units", "num_top_units") if name in config}
+    return {**config, **unknown}
+
+
+def _vocabulary_weights(kind: str, config: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the weights that have a row for each symbol of the text."""
+    config_class, model_class = MODELS[kind]
+    larger = {**config, "vocab_size": config["vocab_size"] + 1}
+    with torch.device("meta"):
+        one, other = (model_class(from_mapping(config_class, each, kind)).state_dict() for each in (config, larger))
+    return frozenset(name for name in one if one[name].shape != other[name].shape)

@@ -26,7 +26,7 @@ from sprachbund.training.assembly.speech import (
     spans,
 )
 from sprachbund.training.assembly.text import encode_lines, first_lines, text_batch_tokens, text_collator
-from sprachbund.training.recipe import PretrainingRecipe
+from sprachbund.training.speech_recipes import PretrainingRecipe
 
 
 def assemble_pretraining(recipe: PretrainingRecipe, say: Say) -> Assembly:

@@ -16,6 +16,7 @@ from sprachbund.objectives.recognition import Recognition
 from sprachbund.objectives.sequence import SequenceWriting
 from sprachbund.objectives.teacher_features import TeacherRegression
 from sprachbund.objectives.text_to_unit import UnitPrediction
+from sprachbund.objectives.unit_pretraining import UnitPretraining
 from sprachbund.tokens.text import TextTokenizer
 
 Say = Callable[[str], None]
@@ -27,6 +28,7 @@ Objective = (
     | TeacherRegression
     | Recognition
     | UnitPrediction
+    | UnitPretraining
     | SequenceWriting
     | LanguageModeling
 )

@@ -19,7 +19,8 @@ from sprachbund.errors import DataError
 from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.tokens.phone_labels import UnitLabels
 from sprachbund.training.assembly.parts import Say
-from sprachbund.training.recipe import MaskingConfig, SpeechConfig, SpeechRecipe
+from sprachbund.training.recipe import SpeechRecipe
+from sprachbund.training.speech_recipes import MaskingConfig, SpeechConfig
 
 
 def read_clips(sources: Sequence[str], config: SpeechConfig, say: Say) -> CutSet:
@@ -81,8 +82,15 @@ def held_out_cuts(
     if not config.valid:
         return (), []
     chosen = tuple(itertools.islice(read_clips(config.valid, config, say), limit))
-    plans = CutStream(CutSet.from_cuts(chosen), config.batch_seconds, shuffle=False).plans(0)
-    return chosen, [{name: collator(plan, 0)} for plan in plans]
+    return chosen, batches_of(chosen, config, collator, name)
+
+
+def batches_of(cuts: Sequence[Any], config: SpeechConfig, collator: Collator, name: str) -> list[Micro]:
+    """The same cuts collated, none at all for none."""
+    if not cuts:
+        return []
+    plans = CutStream(CutSet.from_cuts(cuts), config.batch_seconds, shuffle=False).plans(0)
+    return [{name: collator(plan, 0)} for plan in plans]
 
 
 def spans(probability: float, length: int, least: int, config: MaskingConfig) -> SpanMasking | None:

@@ -24,7 +24,7 @@ from sprachbund.tokens.random_projection import RandomProjection
 from sprachbund.training.assembly.initial import encoder_of, sized
 from sprachbund.training.assembly.parts import Say
 from sprachbund.training.assembly.speech import labelled_clips, labelled_crops, read_clips, spans
-from sprachbund.training.recipe import EncoderPretrainingRecipe
+from sprachbund.training.speech_recipes import EncoderPretrainingRecipe
 from sprachbund.training.targets import ContrastiveConfig, RandomProjectionConfig, TeacherConfig, UnitTargetsConfig
 
 EncoderCollator = UnitCollator | ContrastiveCollator | TeacherCollator

@@ -11,7 +11,7 @@ from sprachbund.errors import DataError
 from sprachbund.signal.audio import SAMPLING_RATE
 from sprachbund.tokens.text import TextTokenizer
 from sprachbund.training.assembly.parts import Say
-from sprachbund.training.recipe import PretrainingRecipe, SpeechConfig, TextConfig
+from sprachbund.training.speech_recipes import PretrainingRecipe, SpeechConfig, TextConfig
 
 
 def text_collator(text: TextConfig, tokenizer: TextTokenizer, recipe: PretrainingRecipe) -> TextCollator:

@@ -1,0 +1,81 @@
+"""Every sentence follows from the interval and from nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.claims_folder import shared_of, write_errors, write_translations
+from sprachbund.evaluation.error_rates import PairedDifference
+from sprachbund.experiments.claims.figures import collect
+from sprachbund.experiments.claims.judging import (
+    judge_claim,
+    judge_collapse,
+    judge_contrast,
+    judge_translation,
+    percents,
+    points,
+    scores,
+)
+from sprachbund.experiments.claims.statistics import spread
+
+
+@pytest.mark.parametrize(
+    ("with_text", "without", "verdict", "word"),
+    [(3, 9, "holds", "Yes."), (9, 3, "fails", "No: it does harm."), (5, 5, "open", "Not shown")],
+    ids=["better", "worse", "same"],
+)
+def test_the_claim_is_decided_by_the_interval(
+    tmp_path: Path, with_text: int, without: int, verdict: str, word: str
+) -> None:
+    shared = shared_of(tmp_path)
+    write_errors(shared, "speechlm-h", [with_text])
+    write_errors(shared, "speechlm-h-without-text", [without])
+    figures = collect(shared)
+    finding = judge_claim(figures)
+    assert finding.verdict == verdict
+    assert word in finding.text
+    assert "steel-sky, without a language model, 1 seeds pooled" in finding.text
+    others = [judge_contrast(each) for each in figures.contrasts]
+    assert {other.verdict for other in others} == {verdict}
+
+
+def test_the_claim_is_open_where_a_row_is_missing(tmp_path: Path) -> None:
+    shared = shared_of(tmp_path)
+    write_errors(shared, "speechlm-h", [1])
+    finding = judge_claim(collect(shared))
+    assert finding.verdict == "open"
+    assert "Not known yet" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("row", "baseline", "verdict"),
+    [(2, 30, "holds"), (30, 2, "fails"), (4, 4, "open")],
+    ids=["better", "worse", "same"],
+)
+def test_translation_is_better_where_bleu_is_higher(tmp_path: Path, row: int, baseline: int, verdict: str) -> None:
+    shared = shared_of(tmp_path)
+    write_translations(shared, "none", [baseline])
+    write_translations(shared, "speechut", [row])
+    findings = judge_translation(collect(shared))
+    assert [finding.verdict for finding in findings] == [verdict]
+    assert "SpeechUT into de" in findings[0].text
+
+
+def test_figures_are_written_as_they_are() -> None:
+    assert percents(spread({1: 0.5})) == "50.0 (1)"
+    assert percents(spread({1: 0.5, 2: 0.52})) == "51.0 ± 1.4 (2)"
+    assert scores(spread({1: 2.0, 2: 2.0})) == "2.00 ± 0.00 (2)"
+    assert points(None) == "-"
+    assert points(PairedDifference(-0.05, -0.07, -0.03, 0.001)) == "-5.0 (-7.0 to -3.0)*"
+    assert points(PairedDifference(0.5, -0.5, 1.5, 0.3), 1.0) == "+0.5 (-0.5 to +1.5)"
+
+
+def test_a_row_that_learned_nothing_is_told(tmp_path: Path) -> None:
+    shared = shared_of(tmp_path)
+    write_errors(shared, "none", [1000])
+    write_errors(shared, "hubert", [5])
+    said = {each.row: judge_collapse(each) for each in collect(shared).errors if each.search == "ctc"}
+    assert said["hubert"] is None
+    warning = said["none"]
+    assert warning is not None
+    assert (warning.verdict, "no pre-training gets" in warning.text) == ("fails", True)
