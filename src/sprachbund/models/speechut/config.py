@@ -35,8 +35,6 @@ class SpeechUTConfig(SpeechUnitConfig):
             encoder=large_stack(),
             unit_encoder=replace(large_stack(), norm_first=False),
             max_unit_positions=None,
-            # With this norm CTC takes longer to leave the blanks.
-            has_unit_embedding_norm=False,
             decoder=replace(base_decoder(), dropout=0.0, attention_dropout=0.0),
             dropout=0.0,
             conv_norm="layer",
@@ -67,6 +65,8 @@ class SpeechUTConfig(SpeechUnitConfig):
             unit_encoder=reduced_stack(dim, layers[0]),
             # Relative positions are enough, and recordings of any length can be read.
             max_unit_positions=None,
+            # With this norm CTC takes longer to leave the blanks.
+            has_unit_embedding_norm=False,
             decoder=reduced_decoder(dim, layers[1]),
             conv_layers=waveform_layers(channels),
             frontend_gradient_scale=1.0,
