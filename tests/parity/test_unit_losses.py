@@ -1,6 +1,7 @@
 """Losses of our SpeechLM and SpeechUT, and their gradients, are those of the original code."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,12 @@ def compare_parts(loss: Loss, case: Case) -> None:
             assert float(correct) == case.number(f"loss.correct_{kind[0]}_{level}")
 
 
+def told(case: Case, name: str, usual: float) -> float:
+    """A setting of the criterion, which stands in the title of the case."""
+    found = re.search(rf"{name} ([0-9.]+)", case.meta["original"])
+    return float(found.group(1)) if found else usual
+
+
 def check_finetune(family: str, case: Case) -> None:
     model = BUILD[family](case)
     targets = case.tensors.get("in.decoder_target", case.tensors.get("in.target"))
@@ -146,8 +153,14 @@ def check_finetune(family: str, case: Case) -> None:
         target_lengths=(targets != PADDING).sum(dim=1),
     )
     is_hybrid = "loss.dec_loss" in case
-    weights = {"decoder_weight": 0.5, "ctc_weight": 0.5} if is_hybrid else {"decoder_weight": 0.0, "ctc_weight": 1.0}
-    objective = Recognition(model, RecognitionConfig(**weights, label_smoothing=0.1, normalize_by="sentences"))
+    weight = told(case, "dec_weight", 0.5) if is_hybrid else 0.0
+    config = RecognitionConfig(
+        decoder_weight=weight,
+        ctc_weight=1.0 - weight,
+        label_smoothing=told(case, "label_smoothing", 0.1),
+        normalize_by="sentences" if "sentence_avg" in case.meta["original"] else "tokens",
+    )
+    objective = Recognition(model, config)
     encoded = model.encode_speech(
         batch.waveforms, batch.waveform_lengths, time_mask=batch.time_mask, channel_mask=batch.channel_mask
     )

@@ -163,12 +163,17 @@ class SpeechUnitModel(TextDecoding, SpeechEncoder):
         if use_predicted:
             units = self.unit_logits(states).argmax(dim=2).masked_fill(speech.padding_mask, PADDING)
         vectors = self.unit_prenet.embed(units).to(states.dtype)
-        distance = _distance(states, vectors, _judged(units, time_mask)) if with_distance else None
+        # The original takes frames without a unit for those of a unit called padding.
+        has_unit = torch.ones_like(units, dtype=torch.bool) if self.config.original_numerics else units != PADDING
+        distance = None
+        if with_distance:
+            chosen = has_unit & ~speech.padding_mask if time_mask is None else has_unit & time_mask
+            distance = _distance(states, vectors, chosen)
         if mix_mask is not None:
             masked = torch.zeros_like(mix_mask) if time_mask is None else time_mask
             if remask:
                 states = self.speech_prenet.mask_embedding(states, mix_mask & masked, None)
-            swapped = mix_mask & ~masked & (units != PADDING)
+            swapped = mix_mask & ~masked & has_unit
             states = torch.where(swapped[:, :, None], vectors, states)
         return MixedStates(states.masked_fill(speech.padding_mask[:, :, None], 0.0), units, distance)
 
@@ -261,13 +266,6 @@ class SpeechUnitModel(TextDecoding, SpeechEncoder):
         located = self.unit_prenet(self._embedded(units, None), padding_mask)
         own = [layer - len(self.encoder.layers) for layer in layers]
         return LayerStates(tuple(self.unit_encoder.states_after(own, located, padding_mask)), unit_lengths)
-
-
-def _judged(
-    units: Int[Tensor, "batch frame"], time_mask: Bool[Tensor, "batch frame"] | None
-) -> Bool[Tensor, "batch frame"]:
-    """Frames with a unit, of the masked ones where there is a mask."""
-    return units != PADDING if time_mask is None else time_mask & (units != PADDING)
 
 
 def _distance(
