@@ -236,7 +236,7 @@ def test_weights_that_are_not_numbers(place: Path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("specht5_tiny", ("no such recipe", "Did you mean 'speecht5_tiny")),
+        ("specht5_tiny_asr", ("no such recipe", "Did you mean 'speecht5_tiny_asr")),
         ("missing.yaml", ("cannot be read", "missing.yaml")),
         ("clips/clip.wav", ("cannot be read as text", "clips/clip.wav", "not UTF-8")),
         ("{verb}.yaml run.sede=3", ("'run.sede' is not known", "Did you mean 'seed'")),

@@ -113,8 +113,8 @@ def test_text_and_a_tokenizer_come_together():
 
 
 def test_an_unknown_kind_names_the_nearest(stored: StoredModel):
-    with pytest.raises(CheckpointError, match=r"unknown kind of model in here.*speecht6.*Did you mean 'speecht5'"):
-        build_model(replace(stored, kind="speecht6"), "here")
+    with pytest.raises(CheckpointError, match=r"unknown kind of model in here.*speeht5.*Did you mean 'speecht5'"):
+        build_model(replace(stored, kind="speeht5"), "here")
 
 
 @pytest.mark.parametrize(
