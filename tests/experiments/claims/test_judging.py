@@ -34,7 +34,7 @@ def test_the_claim_is_decided_by_the_interval(
     finding = judge_claim(figures)
     assert finding.verdict == verdict
     assert word in finding.text
-    assert "steel-sky, without a language model, 1 seeds pooled" in finding.text
+    assert "steel-sky, without a language model, 1 seed" in finding.text
     others = [judge_contrast(each) for each in figures.contrasts]
     assert {other.verdict for other in others} == {verdict}
 

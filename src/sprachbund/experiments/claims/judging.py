@@ -2,6 +2,7 @@
 
 from sprachbund.evaluation.error_rates import PairedDifference
 from sprachbund.evaluation.report import Finding
+from sprachbund.evaluation.verdicts import count
 from sprachbund.experiments.claims.figures import ContrastFigures, ErrorFigures, Figures
 from sprachbund.experiments.claims.places import SEARCHES, STEEL_SKY
 from sprachbund.experiments.claims.rows import CONTRASTS, ROWS, Row
@@ -26,7 +27,7 @@ def judge_claim(figures: Figures) -> Finding:
 def judge_contrast(figures: ContrastFigures) -> Finding:
     """The answer to the question of a contrast on one test set."""
     contrast, difference = figures.contrast, figures.cer
-    where = f"{figures.test_set}, {SEARCHES[figures.search]}, {figures.num_seeds} seeds pooled"
+    where = f"{figures.test_set}, {SEARCHES[figures.search]}, {count(figures.num_seeds, 'seed')}"
     said = (
         f"{contrast.question} Character errors of {BY_NAME[contrast.row].title} minus those of "
         f"{BY_NAME[contrast.against].title} ({where}): {points(difference)}."
