@@ -14,7 +14,7 @@ class Hubert(SpeechEncoder):
     config: HubertConfig
 
     def __init__(self, config: HubertConfig) -> None:
-        super().__init__(config, config.num_units)
+        super().__init__(config, config.num_units, positions_see_padding=False)
         self.ctc_head = None if config.vocab_size is None else nn.Linear(config.encoder.dim, config.vocab_size)
         initialize_like_bert(self)
         # Its weights begin otherwise.
