@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -20,6 +21,22 @@ from sprachbund.shapes import Bool, Float, Int, Tensor
 def waveform_layers(channels: int) -> tuple[ConvolutionShape, ...]:
     """The usual seven convolutions (320 samples a frame) with `channels` channels."""
     return ((channels, 10, 5), *((channels, 3, 2),) * 4, *((channels, 2, 2),) * 2)
+
+
+def reduced_stack(dim: int, num_layers: int, max_relative_distance: int | None) -> StackConfig:
+    """Layers of the sizes that are ours, which a few processor cores train."""
+    return StackConfig(
+        dim=dim,
+        ffn_dim=4 * dim,
+        num_layers=num_layers,
+        num_heads=4,
+        # A small model overfits little, and random numbers for every attention weight cost a tenth of the step.
+        attention_dropout=0.0,
+        layerdrop=0.0,
+        # Layers that normalise first bear higher rates, which short budgets need.
+        norm_first=True,
+        max_relative_distance=max_relative_distance,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +176,7 @@ class SpeechEncoder(nn.Module):
             with_energy: sum the squares of the front-end's features, for the feature penalty.
             with_features: hand those features out, normalised and not masked.
         """
-        speech = self.speech_prenet(
+        speech = self._hear(
             waveforms,
             waveform_lengths,
             time_mask=time_mask,
@@ -168,9 +185,20 @@ class SpeechEncoder(nn.Module):
             with_energy=with_energy,
             with_features=with_features,
         )
+        return self._finish(speech)
+
+    def _hear(
+        self, waveforms: Float[Tensor, "batch sample"], waveform_lengths: Int[Tensor, " batch"], **options: Any
+    ) -> EncodedSpeech:
+        """What the prenet and `encoder` make of waveforms; options as of `encode_speech`."""
+        speech = self.speech_prenet(waveforms, waveform_lengths, **options)
         padding_mask = padding_mask_from_lengths(speech.lengths, speech.states.shape[1])
         states = self.encoder(speech.states, padding_mask)
         return EncodedSpeech(states, speech.lengths, speech.energy, speech.features)
+
+    def _finish(self, speech: EncodedSpeech) -> EncodedSpeech:
+        """What is above `encoder`: nothing, in a model that has no more."""
+        return speech
 
     def layer_states(
         self,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sprachbund.config import Size
-from sprachbund.models.speech_encoder import SpeechEncoderConfig, waveform_layers
+from sprachbund.models.speech_encoder import SpeechEncoderConfig, reduced_stack, waveform_layers
 from sprachbund.nn.contrastive import ContrastiveHeadConfig
 from sprachbund.nn.transformer import StackConfig
 
@@ -73,21 +73,9 @@ class HubertConfig(SpeechEncoderConfig):
 
     @classmethod
     def _reduced(cls, num_units: int | None, *, dim: int, channels: int, num_layers: int) -> "HubertConfig":
-        stack = StackConfig(
-            dim=dim,
-            ffn_dim=4 * dim,
-            num_layers=num_layers,
-            num_heads=4,
-            # A small model overfits little, and random numbers for every attention weight cost a tenth of the step.
-            attention_dropout=0.0,
-            layerdrop=0.0,
-            # Layers that normalise first bear higher rates, which short budgets need.
-            norm_first=True,
-            max_relative_distance=None,
-        )
         return cls(
             num_units=num_units,
-            encoder=stack,
+            encoder=reduced_stack(dim, num_layers, None),
             conv_layers=waveform_layers(channels),
             frontend_gradient_scale=1.0,
             position_kernel=64,

@@ -1,11 +1,15 @@
 """The configuration that SpeechLM and SpeechUT share."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sprachbund.config import Probability, Size
 from sprachbund.models.speech_encoder import SpeechEncoderConfig
 from sprachbund.nn.transformer import StackConfig
 
+DECODER_DISTANCE = 24
+"""Distance beyond which relative positions of text are alike."""
+RELATIVE_DISTANCE = 80
+"""The same of frames and units, in the sizes that are ours."""
 BLANK = 0
 """The CTC blank is the first entry of the text dictionary, the begin of a sentence."""
 
@@ -31,28 +35,7 @@ def large_stack() -> StackConfig:
 
 def base_decoder() -> StackConfig:
     """The published text decoder, that of the large models too."""
-    return StackConfig(num_layers=6, num_heads=12, layerdrop=0.1, max_relative_distance=24)
-
-
-def reduced_stack(dim: int, num_layers: int) -> StackConfig:
-    """Layers of the sizes that are ours."""
-    return StackConfig(
-        dim=dim,
-        ffn_dim=4 * dim,
-        num_layers=num_layers,
-        num_heads=4,
-        # A small model overfits little, and random numbers for every attention weight cost a tenth of the step.
-        attention_dropout=0.0,
-        layerdrop=0.0,
-        # Layers that normalise first bear higher rates, which short budgets need.
-        norm_first=True,
-        max_relative_distance=80,
-    )
-
-
-def reduced_decoder(dim: int, num_layers: int) -> StackConfig:
-    """Layers of the text decoder of the sizes that are ours."""
-    return replace(reduced_stack(dim, num_layers), max_relative_distance=24)
+    return StackConfig(num_layers=6, num_heads=12, layerdrop=0.1, max_relative_distance=DECODER_DISTANCE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -91,48 +92,12 @@ class SpeechUnitModel(TextDecoding, SpeechEncoder):
         return len(self.encoder.layers) + len(self.unit_encoder.layers)
 
     def speech_states(
-        self,
-        waveforms: Float[Tensor, "batch sample"],
-        waveform_lengths: Int[Tensor, " batch"],
-        *,
-        time_mask: Bool[Tensor, "batch frame"] | None = None,
-        channel_mask: Bool[Tensor, "batch dim"] | None = None,
-        max_frames: int | None = None,
-        with_energy: bool = False,
-        with_features: bool = False,
+        self, waveforms: Float[Tensor, "batch sample"], waveform_lengths: Int[Tensor, " batch"], **options: Any
     ) -> EncodedSpeech:
-        """What the speech Transformer makes of waveforms; arguments as of `encode_speech`."""
-        return super().encode_speech(
-            waveforms,
-            waveform_lengths,
-            time_mask=time_mask,
-            channel_mask=channel_mask,
-            max_frames=max_frames,
-            with_energy=with_energy,
-            with_features=with_features,
-        )
+        """What the speech Transformer alone makes of waveforms; options as of `encode_speech`."""
+        return self._hear(waveforms, waveform_lengths, **options)
 
-    def encode_speech(
-        self,
-        waveforms: Float[Tensor, "batch sample"],
-        waveform_lengths: Int[Tensor, " batch"],
-        *,
-        time_mask: Bool[Tensor, "batch frame"] | None = None,
-        channel_mask: Bool[Tensor, "batch dim"] | None = None,
-        max_frames: int | None = None,
-        with_energy: bool = False,
-        with_features: bool = False,
-    ) -> EncodedSpeech:
-        """Encode waveforms of 16 kHz, through both Transformers; arguments as in `SpeechEncoder`."""
-        speech = self.speech_states(
-            waveforms,
-            waveform_lengths,
-            time_mask=time_mask,
-            channel_mask=channel_mask,
-            max_frames=max_frames,
-            with_energy=with_energy,
-            with_features=with_features,
-        )
+    def _finish(self, speech: EncodedSpeech) -> EncodedSpeech:
         return replace(speech, states=self.encode_states(speech.states, speech.padding_mask))
 
     def mix_units(

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sprachbund.config import Size
-from sprachbund.models.speech_encoder import waveform_layers
-from sprachbund.models.speech_units.config import SpeechUnitConfig, base_stack, large_stack, reduced_stack
+from sprachbund.models.speech_encoder import reduced_stack, waveform_layers
+from sprachbund.models.speech_units.config import RELATIVE_DISTANCE, SpeechUnitConfig, base_stack, large_stack
 from sprachbund.nn.transformer import StackConfig
 
 
@@ -61,8 +61,8 @@ class SpeechLMConfig(SpeechUnitConfig):
         return cls(
             vocab_size=vocab_size,
             num_units=num_units,
-            encoder=reduced_stack(dim, num_layers),
-            unit_encoder=reduced_stack(dim, num_layers),
+            encoder=reduced_stack(dim, num_layers, RELATIVE_DISTANCE),
+            unit_encoder=reduced_stack(dim, num_layers, RELATIVE_DISTANCE),
             # Relative positions are enough, and recordings of any length can be read.
             max_unit_positions=None,
             # With this norm CTC takes longer to leave the blanks.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sprachbund.config import Few, Positive, Probability, Size
-from sprachbund.models.speech_encoder import SpeechEncoderConfig, waveform_layers
+from sprachbund.models.speech_encoder import SpeechEncoderConfig, reduced_stack, waveform_layers
 from sprachbund.nn.transformer import StackConfig
 
 
@@ -145,18 +145,7 @@ class SpeechT5Config(SpeechEncoderConfig):
     def _reduced(
         cls, vocab_size: int, num_units: int, *, dim: int, channels: int, layers: tuple[int, int]
     ) -> "SpeechT5Config":
-        stack = StackConfig(
-            dim=dim,
-            ffn_dim=4 * dim,
-            num_layers=layers[0],
-            num_heads=4,
-            # A small model overfits little, and random numbers for every attention weight cost a tenth of the step.
-            attention_dropout=0.0,
-            layerdrop=0.0,
-            # Layers that normalise first bear higher rates, which short budgets need.
-            norm_first=True,
-            max_relative_distance=80,
-        )
+        stack = reduced_stack(dim, layers[0], 80)
         return cls(
             vocab_size=vocab_size,
             num_units=num_units,

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sprachbund.models.speech_encoder import waveform_layers
+from sprachbund.models.speech_encoder import reduced_stack, waveform_layers
 from sprachbund.models.speech_units.config import (
+    DECODER_DISTANCE,
+    RELATIVE_DISTANCE,
     SpeechUnitConfig,
     base_decoder,
     large_stack,
-    reduced_decoder,
-    reduced_stack,
 )
 from sprachbund.nn.transformer import StackConfig
 
@@ -61,13 +61,13 @@ class SpeechUTConfig(SpeechUnitConfig):
         return cls(
             vocab_size=vocab_size,
             num_units=num_units,
-            encoder=reduced_stack(dim, layers[0]),
-            unit_encoder=reduced_stack(dim, layers[0]),
+            encoder=reduced_stack(dim, layers[0], RELATIVE_DISTANCE),
+            unit_encoder=reduced_stack(dim, layers[0], RELATIVE_DISTANCE),
             # Relative positions are enough, and recordings of any length can be read.
             max_unit_positions=None,
             # With this norm CTC takes longer to leave the blanks.
             has_unit_embedding_norm=False,
-            decoder=reduced_decoder(dim, layers[1]),
+            decoder=reduced_stack(dim, layers[1], DECODER_DISTANCE),
             conv_layers=waveform_layers(channels),
             frontend_gradient_scale=1.0,
             position_kernel=64,
