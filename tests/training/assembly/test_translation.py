@@ -8,7 +8,8 @@ import tiny
 import translated
 from sprachbund.data.batches.batch import TranscribedBatch
 from sprachbund.errors import CheckpointError, DataError, RecipeError
-from sprachbund.models.speech_units.config import reduced_decoder
+from sprachbund.models.speech_encoder import reduced_stack
+from sprachbund.models.speech_units.config import DECODER_DISTANCE
 from sprachbund.models.speech_units.model import SpeechUnitModel
 from sprachbund.objectives.recognition import Recognition
 from sprachbund.training.recipe import load_recipe
@@ -24,7 +25,7 @@ def test_random_weights_have_a_decoder_and_nothing_of_units(tmp_path: Path, kind
     model = assembly.model
     assert isinstance(assembly.objective, Recognition) and isinstance(model, SpeechUnitModel)
     assert model.has_text_decoder and model.ctc_head is None and model.unit_predictor is None
-    assert model.config.decoder == replace(reduced_decoder(128, 2), dim=32, ffn_dim=64)
+    assert model.config.decoder == replace(reduced_stack(128, 2, DECODER_DISTANCE), dim=32, ffn_dim=64)
     assert model.config.vocab_size == len(translated.german().vocabulary)
     assert assembly.facts == {"stage": "translation", "target": "de", "init": None}
     assert told == ""
