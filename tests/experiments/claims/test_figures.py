@@ -3,14 +3,30 @@ from pathlib import Path
 import pytest
 
 from experiments.claims_folder import shared_of, write_errors, write_translations
+from sprachbund.experiments.claims.data import SharedData
 from sprachbund.experiments.claims.figures import collect
 
 
 def test_of_nothing_nothing_is_known(tmp_path: Path) -> None:
     found = collect(shared_of(tmp_path))
     assert (found.errors, found.translations, found.contrasts) == ((), (), ())
-    assert set(found.supervision) == {"none", "none-ctc"}
-    assert found.supervision["none"] == ("none",)
+    # Rows that learn from no units need not wait for any.
+    assert set(found.supervision) == {"none", "none-ctc", "encoder-decoder"}
+    assert set(found.supervision.values()) == {("none",)}
+
+
+def test_units_of_speech_alone_bring_nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = shared_of(tmp_path)
+    note = shared.places.note("prepare-speechlm-h")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text("{}")
+    monkeypatch.setattr(SharedData, "supervision", lambda _, data: [f"what {data} has"])
+    found = collect(shared).supervision
+    assert found["speechlm-h"] == ("what speechlm-h has",)
+    for name in ("speechlm-h-without-text", "hubert", "speecht5"):
+        (told,) = found[name]
+        assert told.startswith("none: its units are clusters")
+    assert "speechut" not in found
 
 
 def test_rows_are_compared_with_their_own_baseline(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sprachbund.evaluation.evaluate import EvaluationResult, load_evaluation
 from sprachbund.evaluation.translation import TranslationResult, load_translations
 from sprachbund.experiments.claims.data import SharedData
 from sprachbund.experiments.claims.places import SEARCHES, TEST_SETS
-from sprachbund.experiments.claims.rows import CONTRASTS, ROWS, Contrast, Row
+from sprachbund.experiments.claims.rows import CONTRASTS, PREPARED, ROWS, Contrast, Row
 from sprachbund.experiments.claims.statistics import Spread, compare_bleu, compare_error_rates, spread
 
 Results = Mapping[int, EvaluationResult]  # by seed
@@ -170,10 +170,11 @@ def _translation(row: Row, language: str, results: Translations, baseline: Trans
 
 def _supervision(shared: SharedData, row: Row) -> tuple[str, ...] | None:
     """What a row learned from outside speech and text in pre-training; None where that is not known yet."""
-    if row.pretraining is None:
+    if row.pretraining is None or not row.reads_units:
         return ("none",)
     if row.data is None or not shared.places.note(f"prepare-{row.data}").exists():
         return None
-    if row.data == "speechlm-h" and (not row.reads_text or not row.translation):
+    # Other recipes read text as letters; the rows without text read only units of speech.
+    if row.pretraining != PREPARED or not row.reads_text:
         return ("none: its units are clusters of frames of an encoder that learned from speech alone",)
     return tuple(shared.supervision(row.data))

@@ -22,6 +22,7 @@ class Row:
     translation: str | None = None  # shipped recipe; None is not translated with
     baseline: str | None = None  # the row without pre-training that is fine-tuned in the same way
     reads_text: bool = False  # whether unpaired text is in its pre-training
+    reads_units: bool = True  # whether hidden units or phones are in its pre-training, where it has one
 
 
 HYBRID, CTC = "none", "none-ctc"
@@ -118,6 +119,7 @@ ROWS: tuple[Row, ...] = (
         recognition="speecht5_tiny_asr",
         baseline=HYBRID,
         reads_text=True,
+        reads_units=False,
     ),
     Row(
         name="speechut-without-mixing",
