@@ -7,9 +7,12 @@ import tiny
 from experiments.claims_folder import BUDGET, shared_of
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.text.blocks import transform_lines
+from sprachbund.data.text.normalized import NormalizedText
 from sprachbund.experiments.claims.data import SharedData
 from sprachbund.experiments.claims.work import do
 from sprachbund.experiments.preparing.plans import PhonePlan, UnitPlan
+from sprachbund.models.ngram.store import load_ngram
 from sprachbund.tokens.text import load_tokenizer
 
 NOTE = '{"made_of": {}, "result": "x"}'
@@ -76,3 +79,16 @@ def test_the_lines_that_are_read_are_not_those_to_validate_on(shared: SharedData
     for name in ("01-data-wordnet", "valid-steel-sky-dev"):
         (folder / name).mkdir(parents=True)
     assert shared.lines() == folder / "01-data-wordnet"
+
+
+def test_the_language_model_knows_the_text_and_the_labelled_transcripts(shared: SharedData) -> None:
+    jobs = {job.name: job for job in shared.jobs()}
+    do(jobs["data"], shared.places, shared.say)
+    text = tiny.write_text(shared.places.out / "given", ["word alone"])
+    transform_lines(
+        str(text), NormalizedText.without(()), shared.places.prepared("speechlm-h") / "text" / "01-data-wordnet", jobs=1
+    )
+    jobs["language-model"].work()
+    words = set(load_ngram(shared.places.language_model).words)
+    said = {word for cut in read_cuts(shared.places.labelled) for word in transcript_of(cut).split()}
+    assert words >= said | {"word", "alone"}

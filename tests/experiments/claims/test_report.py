@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments.claims_folder import shared_of, write_errors, write_translations
+from sprachbund.evaluation.error_rates import PairedDifference
 from sprachbund.evaluation.report import Table
 from sprachbund.experiments.claims.figures import collect
 from sprachbund.experiments.claims.report import (
@@ -63,6 +65,26 @@ def test_tables_in_markdown_are_whole(tmp_path: Path) -> None:
         assert all(len(row) == len(table.header) for row in table.rows)
     widths = [line.count("|") for line in text.splitlines() if line.startswith("|")]
     assert len(widths) == sum(len(table.rows) + 2 for table in tables)
+
+
+def test_differences_of_bleu_stand_in_their_columns(tmp_path: Path) -> None:
+    shared = shared_of(tmp_path)
+    write_translations(shared, "none", [9])
+    write_translations(shared, "speechut", [3])
+    figures = collect(shared)
+    *others, last = figures.translations
+    cased, lower = PairedDifference(1.5, 1.0, 2.0, 0.01), PairedDifference(7.5, 7.0, 8.0, 0.01)
+    last = replace(last, difference=cased, difference_lower_cased=lower)
+    report = compose(replace(figures, translations=(*others, last)), shared.budget, [], "a machine")
+    (table,) = [
+        block
+        for section in report.sections
+        for block in section.blocks
+        if isinstance(block, Table) and "BLEU" in block.header
+    ]
+    told = dict(zip(table.header, table.rows[-1], strict=True))
+    assert told["BLEU against no pre-training"] == "+1.5 (+1.0 to +2.0)*"
+    assert told["lower-cased"] == "+7.5 (+7.0 to +8.0)*"
 
 
 def test_pictures_are_pictures(tmp_path: Path) -> None:

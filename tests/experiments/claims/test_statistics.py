@@ -1,6 +1,7 @@
 """Pooled comparisons against direct computations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,8 @@ def test_the_difference_is_the_mean_over_seeds() -> None:
     single = compare_error_rates({1: POOR}, {1: GOOD}, "cer")
     assert pooled.difference == pytest.approx(single.difference / 3)
     assert pooled.low <= pooled.difference <= pooled.high
+    both = compare_error_rates({1: POOR, 2: POOR}, {1: GOOD, 2: GOOD}, "cer")
+    assert both.difference == pytest.approx(single.difference)
 
 
 def test_only_seeds_of_both_count() -> None:
@@ -86,6 +89,12 @@ def test_bleu_is_that_of_sacrebleu(is_lower: bool) -> None:
     assert found.low <= found.difference <= found.high
     pooled = compare_bleu({1: a, 2: b}, {1: b, 2: b}, lower_cased=is_lower)
     assert pooled.difference == pytest.approx((values[0] - values[1]) / 2)
+
+
+def test_translations_are_compared_clip_by_clip_in_any_order() -> None:
+    a, b = translated([text[:-2] for text in SAID]), translated(SAID)
+    turned = replace(b, utterances=b.utterances[::-1])
+    assert compare_bleu({1: a}, {1: turned}, lower_cased=False) == compare_bleu({1: a}, {1: b}, lower_cased=False)
 
 
 def test_the_same_translations_do_not_differ() -> None:

@@ -74,6 +74,8 @@ def test_a_job_follows_the_results_it_needs(places: ClaimsPlaces, tmp_path: Path
     do(first, places, quiet)
     with pytest.raises(RecipeError, match="different: needs"):
         is_finished(second, places)
+    places.note("one").unlink()
+    assert not is_finished(second, places)
 
 
 def test_a_job_that_fails_leaves_no_note(places: ClaimsPlaces, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sprachbund.data.phone_durations import measure_durations
 from sprachbund.data.phones import symbols_of_labels
 from sprachbund.data.storage.manifest import read_cuts
 from sprachbund.data.text.store import LineStore
+from sprachbund.data.text.unit_lines import MAX_UNITS
 from sprachbund.data.units import load_units
 from sprachbund.decoding.phones.recognizer import PhoneRecognizer
 from sprachbund.errors import RecipeError
@@ -43,6 +44,7 @@ def test_speech_has_the_phones_that_the_model_hears(tmp_path: Path) -> None:
     recognizer = PhoneRecognizer(plan.phone_model, tuple(read_cuts(plan.sources.paired[0])))
     labels = PhoneLabels.load(shop.units)
     assert labels == PhoneLabels(False, 100, recognizer.fingerprint)
+    assert PhoneDurations.load(shop.out / "durations.json").frame_shift == 0.01
     for manifest in (*plan.sources.speech, *plan.sources.valid):
         cuts = list(read_cuts(shop.labelled(manifest)))
         assert [cut.id for cut in cuts] == [cut.id for cut in read_cuts(manifest)]
@@ -63,6 +65,7 @@ def test_phones_of_text_last_as_long_as_those_of_the_pairs(tmp_path: Path) -> No
     settings = store.facts["settings"]["work"]
     assert settings["durations"] == json.loads(json.dumps(durations.to_mapping()))
     assert settings["durations"]["frame_shift"] == 0.02
+    assert settings["longest"] == MAX_UNITS
     repeated = store.text("phones", 0).split()
     assert len(repeated) > 2 * len(dict.fromkeys(repeated))
     assert store.fields["phones"].vocabulary.symbols[4:] == PhoneLabels.load(shop.units).symbols  # type: ignore[union-attr]  # ids

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 import tiny
-from experiments.preparable import LINES, USED, phone_plan, use_small_lexicon, workshop, write_sources
+from experiments.preparable import LINES, USED, phone_plan, use_small_lexicon, with_texts, workshop, write_sources
 from sprachbund.data.phonemes.lines import Drawing
+from sprachbund.data.storage.manifest import read_cuts, write_cuts
 from sprachbund.data.text.fields import IdsField, TextField
 from sprachbund.data.text.store import LineStore
 from sprachbund.data.text.writer import new_store
@@ -56,6 +57,15 @@ def test_the_tokenizer_knows_the_letters_of_the_training_text(shop: Workshop) ->
     assert isinstance(made, CharacterTokenizer)
     assert not made.unknown("".join(texts(LineStore(shop.text(NAME)))))
     assert made.unknown("12") and made.unknown("C")
+
+
+def test_letters_of_held_out_text_are_not_looked_at(tmp_path: Path) -> None:
+    sources = write_sources(tmp_path)
+    write_cuts(with_texts(read_cuts(sources.valid[0]), "A quiz."), sources.valid[0])
+    shop, _ = workshop(phone_plan(tmp_path, sources=sources, phone_model=tmp_path), tmp_path / "out")
+    normalize_text(shop)
+    make_tokenizer(shop)
+    assert load_tokenizer(shop.tokenizer).unknown("quiz") == {"q": 1, "i": 1, "z": 1}
 
 
 def test_a_given_tokenizer_is_copied_and_another_one_refused(tmp_path: Path) -> None:
