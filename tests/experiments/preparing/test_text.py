@@ -60,11 +60,13 @@ def test_the_tokenizer_knows_the_letters_of_the_training_text(shop: Workshop) ->
 
 
 def test_letters_of_held_out_text_are_not_looked_at(tmp_path: Path) -> None:
-    sources = write_sources(tmp_path)
-    write_cuts(with_texts(read_cuts(sources.valid[0]), "A quiz."), sources.valid[0])
-    shop, _ = workshop(phone_plan(tmp_path, sources=sources, phone_model=tmp_path), tmp_path / "out")
+    plan = phone_plan(tmp_path, phone_model=tmp_path)
+    (valid,) = plan.sources.valid
+    write_cuts(with_texts(read_cuts(valid), "A quiz."), valid)
+    shop, _ = workshop(plan, tmp_path / "out")
     normalize_text(shop)
     make_tokenizer(shop)
+    assert texts(LineStore(shop.text(VALID))) == ["a quiz", "a quiz"]
     assert load_tokenizer(shop.tokenizer).unknown("quiz") == {"q": 1, "i": 1, "z": 1}
 
 
