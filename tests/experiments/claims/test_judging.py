@@ -49,16 +49,31 @@ def test_the_claim_is_open_where_a_row_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "baseline", "verdict"),
-    [(2, 30, "holds"), (30, 2, "fails"), (4, 4, "open")],
+    [(2, 9, "holds"), (9, 2, "fails"), (4, 4, "open")],
     ids=["better", "worse", "same"],
 )
 def test_translation_is_better_where_bleu_is_higher(tmp_path: Path, row: int, baseline: int, verdict: str) -> None:
     shared = shared_of(tmp_path)
     write_translations(shared, "none", [baseline])
     write_translations(shared, "speechut", [row])
-    findings = judge_translation(collect(shared))
-    assert [finding.verdict for finding in findings] == [verdict]
-    assert "SpeechUT into de" in findings[0].text
+    first, second = map(judge_translation, collect(shared).translations)
+    assert first is None
+    assert second is not None
+    assert second.verdict == verdict
+    assert "SpeechUT into de: BLEU" in second.text
+
+
+def test_bleu_of_a_row_that_writes_the_same_whatever_is_said_is_no_answer(tmp_path: Path) -> None:
+    shared = shared_of(tmp_path)
+    write_translations(shared, "none", [30, 2])
+    write_translations(shared, "speechut", [30, 30])
+    first, second = collect(shared).translations
+    # One text in all with the first seed, and another one for each clip with the second.
+    assert (first.num_clips, first.different.values) == (20, {1: 1, 2: 20})
+    assert judge_translation(first) is None
+    finding = judge_translation(second)
+    assert finding is not None
+    assert (finding.verdict, "1 different translations of 20 clips" in finding.text) == ("fails", True)
 
 
 def test_figures_are_written_as_they_are() -> None:

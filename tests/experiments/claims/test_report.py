@@ -83,6 +83,7 @@ def test_differences_of_bleu_stand_in_their_columns(tmp_path: Path) -> None:
         if isinstance(block, Table) and "BLEU" in block.header
     ]
     told = dict(zip(table.header, table.rows[-1], strict=True))
+    assert told["different texts"] == "20 of 20"
     assert told["BLEU against no pre-training"] == "+1.5 (+1.0 to +2.0)*"
     assert told["lower-cased"] == "+7.5 (+7.0 to +8.0)*"
 

@@ -38,6 +38,8 @@ class TranslationFigures:
     language: str
     scores: dict[str, Spread]  # by metric
     signatures: dict[str, str]  # by metric
+    num_clips: int
+    different: Spread  # how many different texts it wrote for them; few where it did not listen
     difference: PairedDifference | None  # of BLEU against the row without pre-training, above 0 where better
     difference_lower_cased: PairedDifference | None
 
@@ -163,6 +165,8 @@ def _translation(row: Row, language: str, results: Translations, baseline: Trans
         language=language,
         scores={name: spread({seed: scores[name].value for seed, scores in by_seed.items()}) for name in names},
         signatures={score.metric: score.signature for score in next(iter(results.values())).scores},
+        num_clips=len(next(iter(results.values())).utterances),
+        different=spread({seed: len({one.hypothesis for one in each.utterances}) for seed, each in results.items()}),
         difference=compare_bleu(results, baseline, lower_cased=False) if is_compared else None,
         difference_lower_cased=compare_bleu(results, baseline, lower_cased=True) if is_compared else None,
     )

@@ -3,7 +3,7 @@
 from sprachbund.evaluation.error_rates import PairedDifference
 from sprachbund.evaluation.report import Finding
 from sprachbund.evaluation.verdicts import count
-from sprachbund.experiments.claims.figures import ContrastFigures, ErrorFigures, Figures
+from sprachbund.experiments.claims.figures import ContrastFigures, ErrorFigures, Figures, TranslationFigures
 from sprachbund.experiments.claims.places import SEARCHES, STEEL_SKY
 from sprachbund.experiments.claims.rows import CONTRASTS, ROWS, Row
 from sprachbund.experiments.claims.statistics import Spread
@@ -13,6 +13,7 @@ MAIN = (STEEL_SKY, "ctc")
 """Where the claim is judged, declared before any run: the test set of the labelled domain, no language model."""
 
 COLLAPSED = 0.99  # of characters
+HEARD = 0.5  # of the clips: a system that listens translates more of them differently
 
 
 def judge_claim(figures: Figures) -> Finding:
@@ -39,22 +40,22 @@ def judge_contrast(figures: ContrastFigures) -> Finding:
     )
 
 
-def judge_translation(figures: Figures) -> list[Finding]:
-    """Whether each row translates better than the one without pre-training."""
-    findings = []
-    for each in figures.translations:
-        if each.difference is None:
-            continue
-        value = each.difference
-        said = (
-            f"{BY_NAME[each.row].title} into {each.language}: BLEU {value.difference:+.2f} "
-            f"({value.low:+.2f} to {value.high:+.2f}) against no pre-training."
+def judge_translation(figures: TranslationFigures) -> Finding | None:
+    """Whether a row translates at all, and better than the one without pre-training; None for that one."""
+    title = f"{BY_NAME[figures.row].title} into {figures.language}"
+    if figures.different.mean < HEARD * figures.num_clips:
+        return Finding(
+            f"{title}: {figures.different.mean:.0f} different translations of {figures.num_clips} clips. They depend "
+            "little on what is said, so that their BLEU, and differences of it, say little.",
+            "fails",
         )
-        if not value.is_shown:
-            findings.append(Finding(f"{said} Not shown: the interval contains 0.", "open"))
-        else:
-            findings.append(Finding(said, "holds" if value.difference > 0 else "fails"))
-    return findings
+    value = figures.difference
+    if value is None:
+        return None
+    said = f"{title}: BLEU {value.difference:+.2f} ({value.low:+.2f} to {value.high:+.2f}) against no pre-training."
+    if not value.is_shown:
+        return Finding(f"{said} Not shown: the interval contains 0.", "open")
+    return Finding(said, "holds" if value.difference > 0 else "fails")
 
 
 def judge_collapse(found: ErrorFigures) -> Finding | None:

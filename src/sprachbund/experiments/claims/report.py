@@ -158,12 +158,13 @@ def _cells(each: ErrorFigures) -> tuple[str, ...]:
 def _translation(figures: Figures) -> list[Block]:
     if not figures.translations:
         return [Paragraph("Nothing is translated yet.")]
-    header = ("into", "row", "BLEU", "BLEU, lower-cased", "chrF", "BLEU against no pre-training", "lower-cased")
+    figured = ("BLEU", "BLEU, lower-cased", "chrF", "different texts", "BLEU against no pre-training", "lower-cased")
     rows = tuple(
         (
             each.language,
             BY_NAME[each.row].title,
             *(scores(each.scores[metric]) for metric in ("BLEU", "BLEU-lc", "chrF")),
+            f"{each.different.mean:.0f} of {each.num_clips}",
             points(each.difference, 1.0),
             points(each.difference_lower_cased, 1.0),
         )
@@ -172,8 +173,9 @@ def _translation(figures: Figures) -> list[Block]:
     signatures = dict.fromkeys(
         f"{metric}: {said}" for each in figures.translations for metric, said in each.signatures.items()
     )
-    table = Table(header, rows, caption="Steel Sky test: mean ± deviation over (so many) seeds")
-    return [table, *judge_translation(figures), *(Paragraph(told) for told in signatures)]
+    table = Table(("into", "row", *figured), rows, caption="Steel Sky test: mean ± deviation over (so many) seeds")
+    findings = [found for each in figures.translations if (found := judge_translation(each)) is not None]
+    return [table, *findings, *(Paragraph(told) for told in signatures)]
 
 
 def _rows(figures: Figures) -> Table:
