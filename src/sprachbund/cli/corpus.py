@@ -1,4 +1,4 @@
-"""Verbs of corpora: list them, get them, import those of other tools, export to other tools."""
+"""Verbs of corpora: list them, get them, take a part, import those of other tools, export to other tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -120,6 +120,25 @@ def import_(
         typer.echo(f"{report.split}: {report.counts} in {report.path}")
         for note in report.notes:
             typer.echo(f"  {note}")
+
+
+@app.command("subset")
+def subset(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of cuts.")],
+    minutes: Annotated[float, typer.Option(min=0.0, help="Of speech, at most.")],
+    out: Annotated[Path, typer.Option(help="The manifest to write.")],
+) -> None:
+    """Choose some minutes of a manifest by a hash of the clips' ids: the same ones everywhere, fewer within more."""
+    from sprachbund.data.storage.manifest import read_cuts, write_cuts
+    from sprachbund.data.subset import chosen_cuts
+
+    if out.resolve() == manifest.resolve():
+        raise CorpusError("a subset would replace what it is of", where=out, mend="Give --out another name.")
+    cuts = list(read_cuts(manifest))
+    chosen = chosen_cuts(cuts, minutes)
+    write_cuts(chosen, out)
+    heard, all_heard = (sum(cut.duration for cut in each) / 60 for each in (chosen, cuts))
+    typer.echo(f"{len(chosen)} of {len(cuts)} clips, {heard:.2f} of {all_heard:.2f} minutes in {out}")
 
 
 @app.command("export")

@@ -4,7 +4,6 @@ The phones of an aligned clip are laid over its units: each phone lasts a number
 them. What lies between the phones of the alignment is silence.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from lhotse.cut import Cut
 
 from sprachbund.data.phone_labels import aligner_of
 from sprachbund.data.phones import PHONE, is_aligned, items_of
+from sprachbund.data.subset import chosen_cuts
 from sprachbund.data.units import load_units, require_units
 from sprachbund.errors import DataError, VocabularyError
 from sprachbund.shapes import Array, Int
@@ -129,23 +129,6 @@ def paired_cuts(cuts: CutSet, fingerprint: str, *, max_minutes: float | None = N
         len(everything) - len(aligned),
         aligner_of(aligned),
     )
-
-
-def chosen_cuts(cuts: list[Cut], max_minutes: float) -> list[Cut]:
-    """Clips in the order of a hash of their ids, until they are that long; then in their own order again.
-
-    Raises:
-        DataError: the first clip is longer.
-    """
-    seconds = 60 * max_minutes
-    order = sorted(cuts, key=lambda cut: hashlib.blake2b(cut.id.encode(), digest_size=8).digest())
-    heard = np.cumsum([cut.duration for cut in order])
-    taken = {cut.id for cut, total in zip(order, heard, strict=True) if total <= seconds}
-    if not taken:
-        raise DataError(
-            "max_minutes is shorter than the first clip", given=f"{seconds:.1f} s", mend="Allow more minutes."
-        )
-    return [cut for cut in cuts if cut.id in taken]
 
 
 def _extend(phones: list[str], ends: list[float], symbol: str, end: float) -> None:

@@ -9,9 +9,9 @@ from lhotse import CutSet
 
 from sprachbund.data.batches.collate import transcript_of
 from sprachbund.data.corpora.registry import prepare_corpus
-from sprachbund.data.paired_units import chosen_cuts
 from sprachbund.data.storage.fingerprint import file_fingerprint
 from sprachbund.data.storage.manifest import read_cuts, write_cuts
+from sprachbund.data.subset import chosen_cuts
 from sprachbund.data.text.sources import open_text
 from sprachbund.data.translations import with_translations
 from sprachbund.experiments.claims.budget import Budget
