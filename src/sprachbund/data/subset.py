@@ -22,7 +22,6 @@ def chosen_cuts(cuts: Sequence[Cut], max_minutes: float) -> list[Cut]:
     heard = np.cumsum([cut.duration for cut in order])
     taken = {cut.id for cut, total in zip(order, heard, strict=True) if total <= seconds}
     if not taken:
-        raise DataError(
-            "the minutes are fewer than the first clip has", given=f"{seconds:.1f} s", mend="Allow more minutes."
-        )
+        mend = "Allow more: --minutes of a command, max_minutes of a recipe."
+        raise DataError("the minutes are fewer than the first clip has", given=f"{seconds:.1f} s", mend=mend)
     return [cut for cut in cuts if cut.id in taken]

@@ -100,7 +100,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     ("changes", "kind", "told"),
     [
         ({"max_units": 3}, DataError, "no clip is left to learn from"),
-        ({"max_minutes": 0.001}, DataError, "max_minutes is shorter"),
+        ({"max_minutes": 0.001}, DataError, "fewer than the first clip has .* max_minutes of a recipe"),
     ],
 )
 def test_speech_that_leaves_nothing_to_learn_is_refused(
