@@ -140,5 +140,5 @@ def test_a_share_of_the_speech_is_chosen_by_the_names_of_clips(tmp_path: Path) -
     # Neither the order nor, for less, what else was taken matters.
     assert sorted(chosen(cuts[::-1], total / 2)) == sorted(half)
     assert set(chosen(cuts, total / 4)) < set(half)
-    with pytest.raises(DataError, match="fewer than the first clip has .* max_minutes of a recipe"):
+    with pytest.raises(DataError, match=r"fewer than the first clip has .* max_minutes of a recipe"):
         chosen(cuts, 0.1)
