@@ -1,10 +1,11 @@
 """Every sentence follows from the interval and from nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from experiments.claims_folder import shared_of, write_errors, write_translations
+from experiments.claims_folder import BUDGET, shared_of, write_errors, write_translations
 from sprachbund.evaluation.error_rates import PairedDifference
 from sprachbund.experiments.claims.figures import collect
 from sprachbund.experiments.claims.judging import (
@@ -37,6 +38,21 @@ def test_the_claim_is_decided_by_the_interval(
     assert "steel-sky, without a language model, 1 seed" in finding.text
     others = [judge_contrast(each) for each in figures.contrasts]
     assert {other.verdict for other in others} == {verdict}
+
+
+def test_seeds_that_disagree_show_nothing(tmp_path: Path) -> None:
+    shared = shared_of(tmp_path, replace(BUDGET, seeds=(1, 2, 3)))
+    write_errors(shared, "speechlm-h", [2, 2, 9])
+    write_errors(shared, "speechlm-h-without-text", [8, 8, 8])
+    figures = collect(shared)
+    (main,) = [each for each in figures.contrasts if (each.test_set, each.search) == ("steel-sky", "ctc")]
+    assert main.cer.is_shown
+    assert [value < 0 for value in main.cer_by_seed.values()] == [True, True, False]
+    finding = judge_claim(figures)
+    assert finding.verdict == "open"
+    assert "1 seed of 3 say otherwise" in finding.text
+    write_errors(shared, "speechlm-h", [2, 2, 7])
+    assert judge_claim(collect(shared)).verdict == "holds"
 
 
 def test_the_claim_is_open_where_a_row_is_missing(tmp_path: Path) -> None:

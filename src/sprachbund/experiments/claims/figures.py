@@ -53,7 +53,12 @@ class ContrastFigures:
     search: str
     cer: PairedDifference
     wer: PairedDifference
-    num_seeds: int
+    cer_by_seed: dict[int, float]  # differences with the seeds that both rows have
+
+    @property
+    def num_seeds(self) -> int:
+        """With which both rows were fine-tuned."""
+        return len(self.cer_by_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +135,7 @@ def _contrast(contrast: Contrast, kind: tuple[str, str], a: Results, b: Results)
         search=kind[1],
         cer=compare_error_rates(a, b, "cer"),
         wer=compare_error_rates(a, b, "wer"),
-        num_seeds=len(set(a) & set(b)),
+        cer_by_seed={seed: result.cer.rate - b[seed].cer.rate for seed, result in a.items() if seed in b},
     )
 
 

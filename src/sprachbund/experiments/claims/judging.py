@@ -35,6 +35,9 @@ def judge_contrast(figures: ContrastFigures) -> Finding:
     )
     if not difference.is_shown:
         return Finding(f"{said} Not shown: the interval contains 0.", "open")
+    against = sum(value * difference.difference <= 0 for value in figures.cer_by_seed.values())
+    if against:
+        return Finding(f"{said} Not shown: {count(against, 'seed')} of {figures.num_seeds} say otherwise.", "open")
     return (
         Finding(f"{said} Yes.", "holds") if difference.difference < 0 else Finding(f"{said} No: it does harm.", "fails")
     )
